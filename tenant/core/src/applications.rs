@@ -92,12 +92,12 @@ impl Applications {
     /// Whether the text is a credential of this application. Charges nothing. Blocks.
     pub fn authenticate_client(
         &self,
-        application: Uuid,
+        application: &Application,
         text: &str,
         from: IpAddr,
     ) -> Result<(), NotAuthenticated> {
         let credential = Credential::parse(text).ok_or(NotAuthenticated::Unknown)?;
-        self.recognise(&credential, from, |app| app.id == application).map(drop)
+        self.recognise(&credential, from, |app| app.id == application.id).map(drop)
     }
 
     /// Charges the rate of an application with one sign-in.

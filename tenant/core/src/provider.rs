@@ -1,7 +1,8 @@
 //! The handle on OpenID Connect: clients, sessions of people, codes and refresh tokens.
 //!
-//! Nothing is decided from memory: each step reads the account, the assignment and the session again. A session ends with
-//! the password version that it was made under, and with it all that was granted in it.
+//! Nothing is decided from memory: each step reads the account, the assignment and the session again, in the transaction that
+//! writes what follows from them. A session ends with the password version that it was made under, and with it all that was
+//! granted in it.
 //! Neighbours: [`crate::issuer`] signs tokens, [`crate::sign_ins`] decides about passwords; the OpenID Connect door speaks
 //! the protocol.
 
@@ -12,13 +13,14 @@ mod sessions;
 
 use crate::applications::Application;
 use crate::issuer::{Issuer, NotSigned};
-pub use grants::{Granted, NewGrant, NoGrant};
+pub use grants::{Granted, NewGrant, NoCode, NoGrant};
 pub use landbridge_tenant_rules::model::{OidcClient, OidcKind, RedirectUri, SigningAlgorithm, SubjectKind};
-use landbridge_tenant_store::Store;
 pub use landbridge_tenant_store::StoreError;
 pub use landbridge_tenant_store::tables::web_sessions::WebSession;
 use landbridge_tenant_store::tables::{app_oidc, apps};
-pub use sessions::{BegunSession, Ending, NamedAccount, NewSession, OpenSession, Standing};
+use landbridge_tenant_store::{Reading, Store};
+use sessions::Standing;
+pub use sessions::{BegunSession, Ending, NamedAccount, NewSession, OpenSession};
 pub(crate) use sessions::{end_all_of, note_end};
 use std::sync::Arc;
 
@@ -76,13 +78,7 @@ impl Provider {
 
     /// The client with this `client_id`, if it is not revoked. Blocks.
     pub fn client(&self, id: &str) -> Result<Option<Client>, StoreError> {
-        self.store.read(|reading| {
-            let Some(app) = apps::named(reading, id)?.filter(|app| app.revoked_at.is_none()) else {
-                return Ok(None);
-            };
-            let salt = app_oidc::salt(reading, app.id)?.unwrap_or_default();
-            Ok(app_oidc::of(reading, app.id)?.map(|oidc| Client { app, oidc, salt }))
-        })
+        self.store.read(|reading| client_in(reading, id))
     }
 
     /// Does what is due: keys are rotated, and what has ended is deleted. Blocks.
@@ -91,6 +87,11 @@ impl Provider {
         self.sweep(now)?;
         Ok(())
     }
+}
+
+fn client_in(reading: &Reading<'_>, id: &str) -> Result<Option<Client>, StoreError> {
+    let Some(app) = apps::named(reading, id)?.filter(|app| app.revoked_at.is_none()) else { return Ok(None) };
+    Ok(app_oidc::with_salt(reading, app.id)?.map(|(oidc, salt)| Client { app, oidc, salt }))
 }
 
 #[cfg(test)]

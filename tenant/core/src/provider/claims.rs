@@ -2,7 +2,8 @@
 
 use super::{Client, Provider, SubjectKind};
 use aws_lc_rs::digest::{SHA256, digest};
-use landbridge_tenant_store::tables::{app_groups, attributes, domains, members, objects};
+use landbridge_tenant_store::facts::KnownAccount;
+use landbridge_tenant_store::tables::{app_groups, attributes, members};
 use landbridge_tenant_store::{Reading, StoreError};
 use serde_json::{Map, Value, json};
 use std::collections::HashSet;
@@ -28,27 +29,17 @@ impl Provider {
         }
     }
 
-    /// The claims of a person for these scopes; none: the account is gone. Blocks.
-    pub fn claims(
-        &self,
-        client: &Client,
-        object: Uuid,
-        scopes: &str,
-    ) -> Result<Option<Map<String, Value>>, StoreError> {
-        self.store.read(|reading| self.claims_in(reading, client, object, scopes))
-    }
-
-    fn claims_in(
+    /// The claims of a person for these scopes.
+    pub(super) fn claims_in(
         &self,
         reading: &Reading<'_>,
         client: &Client,
-        object: Uuid,
+        person: &KnownAccount,
         scopes: &str,
-    ) -> Result<Option<Map<String, Value>>, StoreError> {
+    ) -> Result<Map<String, Value>, StoreError> {
         // 1. Who it is.
-        let Some(account) = objects::find(reading, object)? else { return Ok(None) };
-        let Some(domain) = domains::by_id(reading, account.domain)? else { return Ok(None) };
-        let known = attributes::of(reading, object)?;
+        let KnownAccount { object: account, domain, attributes: known, .. } = person;
+        let object = account.object;
         let has = |scope: &str| scopes.split(' ').any(|one| one == scope);
         let mut claims = Map::new();
         let mut put = |name: &str, value: Option<Value>| {
@@ -74,10 +65,10 @@ impl Provider {
             put("email_verified", known.mail.is_some().then_some(Value::Bool(false)));
         }
         if !has("groups") && !has("roles") {
-            return Ok(Some(claims));
+            return Ok(claims);
         }
         // 3. Groups: those that the application may see, of those that the account is in by any way.
-        let held = members::groups_of(reading, &domain, object, known.primary_group_id, members::Which::All)?;
+        let held = members::groups_of(reading, domain, object, known.primary_group_id, members::Which::All)?;
         let held: Option<HashSet<Uuid>> = held.map(|held| held.into_iter().collect());
         if has("groups") {
             let mut seen = app_groups::of(reading, client.app.id)?;
@@ -108,6 +99,6 @@ impl Provider {
             }
             put("roles", Some(json!(roles)));
         }
-        Ok(Some(claims))
+        Ok(claims)
     }
 }

@@ -1,19 +1,20 @@
 //! Grants: a code is made, redeemed once, and followed by refresh tokens, each of which is good once.
 
-use super::{CODE, Client, Provider, Standing, TOKEN};
+use super::sessions::{end_one, must_note};
+use super::{CODE, Client, Ending, Provider, Standing, TOKEN, client_in};
 use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use landbridge_crypto::bearer::{BearerSecret, same};
+use landbridge_tenant_store::facts::KnownAccount;
 use landbridge_tenant_store::tables::audit;
 use landbridge_tenant_store::tables::grants::{self, Grant};
 use landbridge_tenant_store::tables::web_sessions::{self, WebSession};
 use landbridge_tenant_store::{Reading, StoreError};
-use uuid::Uuid;
+use serde_json::{Map, Value};
+use uuid::{Builder, Uuid};
 use zeroize::Zeroizing;
 
-/// What the audit log says of a code or refresh token that was shown before.
-const REUSED: &str = "its code or refresh token was used a second time";
 /// Limits on a verifier (RFC 7636 4.1).
 const VERIFIER: std::ops::RangeInclusive<usize> = 43..=128;
 
@@ -32,13 +33,27 @@ pub struct NewGrant {
     pub by_session_from: Option<String>,
 }
 
+/// Why there is no code.
+#[derive(Debug, thiserror::Error)]
+pub enum NoCode {
+    /// The session has ended.
+    #[error("the session has ended")]
+    SessionEnded,
+    /// The application is not assigned to the person.
+    #[error("the application is not assigned to the person")]
+    NotAssigned,
+    /// The database fails.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
 /// A grant that was redeemed or refreshed.
 #[derive(Debug)]
 pub struct Granted {
     /// The grant.
     pub grant: Grant,
-    /// The session in which it was made.
-    pub session: WebSession,
+    /// The claims of the person for its scopes.
+    pub claims: Map<String, Value>,
     /// The next refresh token; none: the scopes have no `offline_access`.
     pub refresh: Option<Zeroizing<String>>,
 }
@@ -58,6 +73,14 @@ pub enum NoGrant {
     Store(#[from] StoreError),
 }
 
+/// The id of a new grant: random, behind the time (RFC 9562 5.7). Grants of the same time are neighbours in the table, so a
+/// code and the refresh token that follows it soon touch the same pages.
+fn new_id(now: i64) -> Uuid {
+    let random = Uuid::new_v4().into_bytes().last_chunk().copied().unwrap_or_default();
+    let milliseconds = u64::try_from(now).unwrap_or(0).saturating_mul(1000);
+    Builder::from_unix_timestamp_millis(milliseconds, &random).into_uuid()
+}
+
 /// A secret with the grant that it is of.
 fn text(grant: Uuid, secret: &BearerSecret) -> Zeroizing<String> {
     Zeroizing::new(format!("{}.{}", grant.simple(), *secret.to_text()))
@@ -71,19 +94,19 @@ fn parse(text: &str) -> Option<(Uuid, BearerSecret)> {
 }
 
 impl Provider {
-    /// Makes a grant in a session, and notes that the session was used. Returns the grant's code. The caller has checked the
-    /// person's standing. Blocks.
+    /// Makes a grant in a session, if the person may go on at the application, and notes that the session was used. Returns
+    /// the grant's code. Blocks.
     pub fn grant(
         &self,
         session: &WebSession,
         client: &Client,
         new: &NewGrant,
         now: i64,
-    ) -> Result<Zeroizing<String>, StoreError> {
+    ) -> Result<Zeroizing<String>, NoCode> {
         let secret = BearerSecret::generate();
         let NewGrant { scopes, nonce, redirect_uri, challenge, by_session_from } = new.clone();
         let grant = Grant {
-            id: Uuid::new_v4(),
+            id: new_id(now),
             app: client.app.id,
             object: session.object,
             session: session.id,
@@ -100,14 +123,35 @@ impl Provider {
             let actor = format!("app {}", client.app.name);
             (actor, format!("accepted by session {}, from {from}", session.id))
         });
-        self.store.write_short("grant", |writing| {
-            web_sessions::note_use(writing, session.id, now)?;
+        let made = self.store.write_short("grant", |writing| {
+            // 1. The session and its person, as they are now.
+            let Some(session) = web_sessions::named(writing, session.id)? else {
+                return Ok(Err(NoCode::SessionEnded));
+            };
+            let standing = match self.is_alive(&session, now) {
+                true => self.standing_in(writing, &session, Some(client), now)?,
+                false => Standing::Over,
+            };
+            match standing {
+                Standing::Good(_) => {}
+                Standing::NotAssigned => return Ok(Err(NoCode::NotAssigned)),
+                Standing::Over => {
+                    end_one(writing, &session, ("tenant", Ending::Account), now)?;
+                    return Ok(Err(NoCode::SessionEnded));
+                }
+            }
+            // 2. The grant.
+            if must_note(&session, now) {
+                web_sessions::note_use(writing, session.id, now)?;
+            }
             grants::insert(writing, &grant, now)?;
-            let Some((actor, detail)) = &note else { return Ok(()) };
-            let subject = session.object.to_string();
-            audit::append(writing, now, actor, "signin-by-session", &subject, detail)
+            if let Some((actor, detail)) = &note {
+                let subject = session.object.to_string();
+                audit::append(writing, now, actor, "signin-by-session", &subject, detail)?;
+            }
+            Ok(Ok(()))
         })?;
-        Ok(text(grant.id, &secret))
+        made.map(|()| text(grant.id, &secret))
     }
 
     /// Redeems a code. Blocks.
@@ -138,44 +182,37 @@ impl Provider {
         })
     }
 
-    /// The grant with this id, and its session, if the person may go on. Blocks.
-    pub fn granted(&self, client: &Client, grant: Uuid, now: i64) -> Result<(Grant, WebSession), NoGrant> {
-        match self.store.read(|reading| self.grant_in(reading, client, grant, now))? {
-            Some((grant, _)) if grant.app != client.app.id => Err(NoGrant::NotGood),
-            Some((grant, Some(session))) => Ok((grant, session)),
-            Some((_, None)) => Err(NoGrant::Over),
-            None => Err(NoGrant::NotGood),
-        }
+    /// The claims of the person whom a grant of this client is of, for its scopes. Blocks.
+    pub fn userinfo(&self, client_id: &str, grant: Uuid, now: i64) -> Result<Map<String, Value>, NoGrant> {
+        let found = self.store.read(|reading| {
+            let Some(client) = client_in(reading, client_id)? else { return Ok(Err(NoGrant::NotGood)) };
+            let grant = grants::find(reading, grant)?.filter(|grant| grant.app == client.app.id);
+            let Some(grant) = grant else { return Ok(Err(NoGrant::NotGood)) };
+            let Some((_, person)) = self.person_of(reading, &client, &grant, now)? else {
+                return Ok(Err(NoGrant::Over));
+            };
+            self.claims_in(reading, &client, &person, &grant.scopes).map(Ok)
+        })?;
+        found
     }
 
-    /// A grant, with its session if the person may go on at this client.
-    fn grant_in(
+    /// The session of a grant, and the account of the person, who may go on at this client; none: the person may not.
+    fn person_of(
         &self,
         reading: &Reading<'_>,
         client: &Client,
-        grant: Uuid,
+        grant: &Grant,
         now: i64,
-    ) -> Result<Option<(Grant, Option<WebSession>)>, StoreError> {
-        let Some(grant) = grants::find(reading, grant)? else { return Ok(None) };
-        let Some(session) = web_sessions::named(reading, grant.session)? else {
-            return Ok(Some((grant, None)));
-        };
-        let is_good = self.is_alive(&session, now)
-            && self.standing_in(reading, &session, Some(client), now)? == Standing::Good;
-        Ok(Some((grant, is_good.then_some(session))))
-    }
-
-    /// Ends a grant, and writes into the audit log why. Blocks.
-    fn end_grant(&self, client: &Client, grant: &Grant, why: &str, now: i64) -> Result<(), StoreError> {
-        let actor = format!("app {}", client.app.name);
-        self.store.write_short("grant-end", |writing| {
-            if grants::end(writing, grant.id)? {
-                audit::append(writing, now, &actor, "grant-ended", &grant.object.to_string(), why)?;
-            }
-            Ok(())
+    ) -> Result<Option<(WebSession, Box<KnownAccount>)>, StoreError> {
+        let session = web_sessions::named(reading, grant.session)?;
+        let Some(session) = session.filter(|session| self.is_alive(session, now)) else { return Ok(None) };
+        Ok(match self.standing_in(reading, &session, Some(client), now)? {
+            Standing::Good(person) => Some((session, person)),
+            Standing::Over | Standing::NotAssigned => None,
         })
     }
 
+    /// The next secret of the grant that `shown` names, if it is of this client and `fits`. All of it is one transaction.
     fn next(
         &self,
         client: &Client,
@@ -183,44 +220,45 @@ impl Provider {
         now: i64,
         fits: impl Fn(&Grant) -> bool,
     ) -> Result<Granted, NoGrant> {
-        // 1. The grant that is named. A code or token that does not fit ends it: there may be a copy in other hands.
         let (id, secret) = parse(shown).ok_or(NoGrant::NotGood)?;
-        let hash = secret.hash();
-        let found = self.store.read(|reading| self.grant_in(reading, client, id, now))?;
-        let (grant, session) = found.ok_or(NoGrant::NotGood)?;
-        let misfit = if grant.app != client.app.id {
-            Some("its code or refresh token was shown by another application")
-        } else if !same(&grant.hash, &hash) {
-            Some(REUSED)
-        } else if !fits(&grant) {
-            Some("its code or refresh token was late, or came with another redirect URI or verifier")
-        } else {
-            None
-        };
-        if let Some(why) = misfit {
-            self.end_grant(client, &grant, why, now)?;
-            return Err(NoGrant::NotGood);
-        }
-        // 2. The person.
-        let Some(session) = session else {
-            self.end_grant(client, &grant, "the person may not go on", now)?;
-            return Err(NoGrant::Over);
-        };
-        // 3. The next secret replaces this one, once. It leaves the server as a refresh token only.
-        let next = BearerSecret::generate();
-        let life = if is_offline(&grant.scopes) { self.lives.refresh } else { TOKEN };
-        let ends_at = now.saturating_add(life).min(session.ends_at);
+        let (hash, next) = (secret.hash(), BearerSecret::generate());
+        let actor = format!("app {}", client.app.name);
         let turned = self.store.write_short("grant-turn", |writing| {
-            // An application that refreshes uses the session.
-            web_sessions::note_use(writing, session.id, now)?;
-            grants::turn(writing, id, &hash, &next.hash(), ends_at)
+            // 1. The grant that is named. A code or token that does not fit ends it: there may be a copy in other hands.
+            let Some(grant) = grants::find(writing, id)? else { return Ok(Err(NoGrant::NotGood)) };
+            let end = |why: &str, answer: NoGrant| {
+                grants::end(writing, id)?;
+                audit::append(writing, now, &actor, "grant-ended", &grant.object.to_string(), why)?;
+                Ok(Err(answer))
+            };
+            if grant.app != client.app.id {
+                return end("its code or refresh token was shown by another application", NoGrant::NotGood);
+            }
+            if !same(&grant.hash, &hash) {
+                return end("its code or refresh token was used a second time", NoGrant::NotGood);
+            }
+            if !fits(&grant) {
+                let why = "its code or refresh token was late, or came with another redirect URI or verifier";
+                return end(why, NoGrant::NotGood);
+            }
+            // 2. The person.
+            let Some((session, person)) = self.person_of(writing, client, &grant, now)? else {
+                return end("the person may not go on", NoGrant::Over);
+            };
+            let claims = self.claims_in(writing, client, &person, &grant.scopes)?;
+            // 3. The next secret replaces this one. An application that refreshes uses the session.
+            if must_note(&session, now) {
+                web_sessions::note_use(writing, session.id, now)?;
+            }
+            let life = if is_offline(&grant.scopes) { self.lives.refresh } else { TOKEN };
+            let ends_at = now.saturating_add(life).min(session.ends_at);
+            grants::turn(writing, id, (&hash, &next.hash()), ends_at)?;
+            Ok(Ok((grant, claims)))
         })?;
-        if !turned {
-            self.end_grant(client, &grant, REUSED, now)?;
-            return Err(NoGrant::NotGood);
-        }
+        let (grant, claims) = turned?;
+        // It leaves the server as a refresh token only.
         let refresh = is_offline(&grant.scopes).then(|| text(id, &next));
-        Ok(Granted { grant, session, refresh })
+        Ok(Granted { grant, claims, refresh })
     }
 }
 

@@ -6,10 +6,11 @@ use landbridge_crypto::bearer::BearerSecret;
 use landbridge_tenant_rules::account_state::{Account, veto};
 use landbridge_tenant_rules::lockout::Standing as SourceStanding;
 use landbridge_tenant_rules::names::{Whose, folded};
-use landbridge_tenant_store::facts::{self, Origin};
+use landbridge_tenant_store::facts::{self, KnownAccount, Origin};
 use landbridge_tenant_store::tables::web_sessions::{self, WebSession};
 use landbridge_tenant_store::tables::{attributes, audit, grants, known_sources, names};
 use landbridge_tenant_store::{Reading, StoreError, Writing};
+use landbridge_wire::upload::Presence;
 use std::net::IpAddr;
 use uuid::Uuid;
 use zeroize::Zeroizing;
@@ -126,11 +127,11 @@ pub struct OpenSession {
     pub applications: Vec<String>,
 }
 
-/// Whether a person may go on at an application without the password.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Standing {
-    /// Yes.
-    Good,
+/// Whether the person of a session may go on at an application.
+#[derive(Debug)]
+pub(super) enum Standing {
+    /// The person may, with this account.
+    Good(Box<KnownAccount>),
     /// The account is gone, disabled, blocked or expired, or its password is another one.
     Over,
     /// Not at this application.
@@ -179,9 +180,8 @@ impl Provider {
             // 1. The one of the same browser ends.
             if let Some(before) = &before
                 && let Some(session) = web_sessions::find(writing, &before.hash())?
-                && web_sessions::end(writing, session.id)?
             {
-                note_end(writing, (session.id, session.object), (&actor, Ending::Replaced), now)?;
+                end_one(writing, &session, (&actor, Ending::Replaced), now)?;
             }
             // 2. The new one.
             let password_set = match new.named.version {
@@ -212,8 +212,7 @@ impl Provider {
         Ok(BegunSession { session, cookie: secret.to_text(), device: device_secret.to_text() })
     }
 
-    /// The session of a cookie, if it has not ended. A grant in it notes its use, and [`Self::note_use`] does where nothing
-    /// is granted. Blocks.
+    /// The session of a cookie, if it has not ended. [`Self::note_use`] notes its use. Blocks.
     pub fn session(&self, cookie: &str, now: i64) -> Result<Option<WebSession>, StoreError> {
         let Some(secret) = BearerSecret::parse(cookie) else { return Ok(None) };
         let found = self.store.read(|reading| {
@@ -232,17 +231,20 @@ impl Provider {
         }
     }
 
+    /// The session of a cookie, if its time is not over, whether or not its account may go on: [`Self::grant`] decides that.
+    /// Blocks.
+    pub fn timely_session(&self, cookie: &str, now: i64) -> Result<Option<WebSession>, StoreError> {
+        let Some(secret) = BearerSecret::parse(cookie) else { return Ok(None) };
+        let found = self.store.read(|reading| web_sessions::find(reading, &secret.hash()))?;
+        Ok(found.filter(|session| self.is_alive(session, now)))
+    }
+
     /// Notes that a session was used, unless that was noted in the minute before. Blocks.
     pub fn note_use(&self, session: &WebSession, now: i64) -> Result<(), StoreError> {
-        if now.saturating_sub(session.seen_at) < NOTED {
+        if !must_note(session, now) {
             return Ok(());
         }
         self.store.write_short("web-session-used", |writing| web_sessions::note_use(writing, session.id, now))
-    }
-
-    /// Whether the person of a session may go on at an application. Blocks.
-    pub fn standing(&self, session: &WebSession, client: &Client, now: i64) -> Result<Standing, StoreError> {
-        self.store.read(|reading| self.standing_in(reading, session, Some(client), now))
     }
 
     /// Ends a session, and all that was granted in it. False: it has ended already. Blocks.
@@ -251,13 +253,7 @@ impl Provider {
             Ending::SignedOut | Ending::OnOwnPage | Ending::Replaced => actor_of(session.object),
             Ending::OverLimit | Ending::Account | Ending::Administrator => "tenant".to_owned(),
         };
-        self.store.write_short("web-session-end", |writing| {
-            let ended = web_sessions::end(writing, session.id)?;
-            if ended {
-                note_end(writing, (session.id, session.object), (&actor, why), now)?;
-            }
-            Ok(ended)
-        })
+        self.store.write_short("web-session-end", |writing| end_one(writing, session, (&actor, why), now))
     }
 
     /// Ends a session of the account that has the session `own`, which may be that one; none: all but that one. Returns their
@@ -304,10 +300,11 @@ impl Provider {
 
     /// Whether a session has not ended, at whatever application.
     fn goes_on(&self, reading: &Reading<'_>, session: &WebSession, now: i64) -> Result<bool, StoreError> {
-        Ok(self.is_alive(session, now) && self.standing_in(reading, session, None, now)? != Standing::Over)
+        Ok(self.is_alive(session, now)
+            && !matches!(self.standing_in(reading, session, None, now)?, Standing::Over))
     }
 
-    /// The same as [`Self::standing`] in a snapshot. Without a client: whether the account goes on at all.
+    /// Whether the person of a session may go on at this application; without one: whether at any.
     pub(super) fn standing_in(
         &self,
         reading: &Reading<'_>,
@@ -315,31 +312,41 @@ impl Provider {
         client: Option<&Client>,
         now: i64,
     ) -> Result<Standing, StoreError> {
-        let rows = client.and_then(|client| client.app.domain_rows());
-        let origin = Origin {
-            caller: "",
-            application: client.map(|client| client.app.id),
-            domains: rows.as_deref(),
-            source: &Source::Unstated,
-            now,
-            keys: self.store.seal_keys(),
-        };
-        let Some(stored) = facts::of_account(reading, session.object, &origin)? else {
+        let application = client.map(|client| client.app.id);
+        let Some(known) = facts::known_account(reading, session.object, application)? else {
             return Ok(Standing::Over);
         };
-        let (Some(account), Some(domain)) = (stored.facts.account, stored.facts.domain) else {
-            return Ok(Standing::Over);
-        };
-        let known = Account::known(&account.attributes, &account.password_policy, account.protected_user);
-        let is_good = account.present
-            && !account.blocked
-            && !account.canary
-            && account.attributes.pwd_last_set == session.password_set
-            && veto(&known, now).is_none();
+        let account =
+            Account::known(&known.attributes, &known.password_policy.policy, known.object.protected_user);
+        let is_good = known.object.presence == Presence::Present
+            && !known.blocked
+            && !known.canary
+            && known.attributes.pwd_last_set == session.password_set
+            && veto(&account, now).is_none();
         if !is_good {
             return Ok(Standing::Over);
         }
-        let is_served = rows.as_ref().is_none_or(|rows| rows.contains(&domain.id));
-        Ok(if is_served && account.assigned { Standing::Good } else { Standing::NotAssigned })
+        let rows = client.and_then(|client| client.app.domain_rows());
+        let is_served = rows.is_none_or(|rows| rows.contains(&known.domain.id));
+        Ok(if is_served && known.assigned { Standing::Good(Box::new(known)) } else { Standing::NotAssigned })
     }
+}
+
+/// Whether the use of a session is to be noted: if that was not done in the minute before.
+pub(super) fn must_note(session: &WebSession, now: i64) -> bool {
+    now.saturating_sub(session.seen_at) >= NOTED
+}
+
+/// Ends a session, and all that was granted in it, and writes that into the audit log. False: it has ended already.
+pub(super) fn end_one(
+    writing: &Writing<'_>,
+    session: &WebSession,
+    by: (&str, Ending),
+    now: i64,
+) -> Result<bool, StoreError> {
+    let ended = web_sessions::end(writing, session.id)?;
+    if ended {
+        note_end(writing, (session.id, session.object), by, now)?;
+    }
+    Ok(ended)
 }

@@ -10,8 +10,10 @@ use crate::numbers::Numbers;
 use landbridge_crypto::bearer::BearerSecret;
 use landbridge_tenant_fixture::*;
 use landbridge_tenant_rules::model::AppGroup;
+use landbridge_tenant_store::facts;
 use landbridge_tenant_store::tables::{app_groups, grants as grant_rows, web_sessions};
 use landbridge_wire::upload::{AttributeValue, Presence, Record};
+use serde_json::{Map, Value};
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
@@ -126,6 +128,16 @@ impl Bench {
             by_session_from: None,
         };
         self.provider.grant(session, client, &new, now).unwrap()
+    }
+
+    /// Whether the person of a session may go on at a client.
+    fn standing(&self, session: &WebSession, client: &Client) -> Standing {
+        let store = &self.tenant.store;
+        store.read(|reading| self.provider.standing_in(reading, session, Some(client), NOW)).unwrap()
+    }
+
+    fn userinfo(&self, client: &Client, grant: Uuid, now: i64) -> Result<Map<String, Value>, NoGrant> {
+        self.provider.userinfo(&client.app.name, grant, now)
     }
 
     fn redeem(&self, client: &Client, code: &str, now: i64) -> Result<Granted, NoGrant> {

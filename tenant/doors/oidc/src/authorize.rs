@@ -5,7 +5,7 @@
 
 use super::authorization::{self, Authorization, Meant, Wrong};
 use super::cookies::{SESSION, cookie};
-use super::door::{Asked, Checked, OidcDoor, blocking, page_of};
+use super::door::{Asked, Checked, OidcDoor, page_of};
 use super::metadata::path;
 use super::parameters::Parameters;
 use super::sign_in::Destination;
@@ -16,49 +16,44 @@ use landbridge_door_pages::headers::Scripts;
 use landbridge_door_pages::no_access::{NoAccess, NoAccessReason};
 use landbridge_door_pages::sign_in::Notice;
 use landbridge_tenant_core::clock::unix_now;
-use landbridge_tenant_core::provider::{Client, NewGrant, Standing, StoreError, WebSession};
+use landbridge_tenant_core::provider::{Client, NewGrant, NoCode, WebSession};
 use serde_json::Value;
 
 impl OidcDoor {
-    /// An authorization request of a client, which the browser brings.
-    pub(crate) async fn authorize(&self, asked: &Asked, parameters: Parameters) -> Checked<Answer> {
+    /// An authorization request of a client, which the browser brings. Blocks.
+    pub(crate) fn authorize(&self, asked: &Asked, parameters: &Parameters) -> Checked<Answer> {
         // 1. The request.
-        let (client, request) = self.checked(asked, &parameters).await?;
-        // 2. Who is signed in already, recently enough, and as the person that the client means.
+        let (client, request) = self.checked(asked, parameters)?;
+        let text = original(parameters, &asked.query);
+        // 2. A code for who is signed in already, recently enough, and as the person that the client means.
         let now = unix_now();
-        let session = self.session(asked, now).await?;
-        let has_ended = session.is_none() && cookie(&asked.headers, SESSION).is_some();
+        let session = self.timely_session(asked, now)?;
+        let mut has_ended = session.is_none() && cookie(&asked.headers, SESSION).is_some();
         let fits = |session: &WebSession| {
             !request.prompt.login
                 && request.max_age.is_none_or(|seconds| now.saturating_sub(session.made_at) <= seconds)
                 && request.meant != Meant::Unknown
                 && self.is_meant(&client, &request, session)
         };
-        let session = session.filter(fits);
-        // 3. A code, or the page.
-        Ok(match session {
-            Some(session) => {
-                let by_session = Some(asked.from.to_canonical().to_string());
-                let text = original(&parameters, &asked.query);
-                self.finish(asked, (&client, &request, &text), (session, by_session), now).await
+        if let Some(session) = session.filter(fits) {
+            let by_session = Some(asked.from.to_canonical().to_string());
+            match self.finish(asked, (&client, &request, &text), (&session, by_session), now) {
+                Some(answer) => return Ok(answer),
+                None => has_ended = true,
             }
-            None if request.prompt.none => self.back(asked, &request.back, &[("error", "login_required")]),
-            None => {
-                let text = original(&parameters, &asked.query);
-                let notice = has_ended.then_some(Notice::SessionEnded);
-                let to = Destination::Application(Box::new((client, request, text)));
-                self.sign_in_page(asked, &to, None, notice, StatusCode::OK)
-            }
-        })
+        }
+        // 3. The page for everybody else.
+        if request.prompt.none {
+            return Ok(self.back(asked, &request.back, &[("error", "login_required")]));
+        }
+        let notice = has_ended.then_some(Notice::SessionEnded);
+        let to = Destination::Application(Box::new((client, request, text)));
+        Ok(self.sign_in_page(asked, &to, None, notice, StatusCode::OK))
     }
 
-    /// The client of a request and the request, checked. The error is the answer.
-    pub(crate) async fn checked(
-        &self,
-        asked: &Asked,
-        parameters: &Parameters,
-    ) -> Checked<(Client, Authorization)> {
-        let client = self.client(asked, parameters).await?;
+    /// The client of a request and the request, checked. The error is the answer. Blocks.
+    pub(crate) fn checked(&self, asked: &Asked, parameters: &Parameters) -> Checked<(Client, Authorization)> {
+        let client = self.client(asked, parameters)?;
         match authorization::check(&client.oidc, parameters) {
             Ok(mut request) => {
                 request.meant = self.meant(&client, parameters.get("id_token_hint"));
@@ -98,30 +93,35 @@ impl OidcDoor {
         }
     }
 
-    /// The session of the browser, if it has one. The error is the answer.
-    pub(crate) async fn session(&self, asked: &Asked, now: i64) -> Checked<Option<WebSession>> {
-        let Some(value) = cookie(&asked.headers, SESSION).map(str::to_owned) else { return Ok(None) };
-        let provider = self.provider.clone();
-        match blocking(move || provider.session(&value, now)).await {
-            Some(Ok(session)) => Ok(session),
-            Some(Err(_)) | None => Err(Box::new(self.failure(asked))),
-        }
+    /// The session of the browser, if it has one. The error is the answer. Blocks.
+    pub(crate) fn session(&self, asked: &Asked, now: i64) -> Checked<Option<WebSession>> {
+        let Some(value) = cookie(&asked.headers, SESSION) else { return Ok(None) };
+        self.provider.session(value, now).map_err(|_| Box::new(self.failure(asked)))
+    }
+
+    /// The same, where the account is looked at later. Blocks.
+    fn timely_session(&self, asked: &Asked, now: i64) -> Checked<Option<WebSession>> {
+        let Some(value) = cookie(&asked.headers, SESSION) else { return Ok(None) };
+        self.provider.timely_session(value, now).map_err(|_| Box::new(self.failure(asked)))
     }
 
     /// The code for a person with a session, if the application is assigned to the person. With an address, the session
-    /// stands for the password.
-    pub(crate) async fn finish(
+    /// stands for the password. None: the session has ended. Blocks.
+    pub(crate) fn finish(
         &self,
         asked: &Asked,
         (client, request, text): (&Client, &Authorization, &str),
-        (session, by_session_from): (WebSession, Option<String>),
+        (session, by_session_from): (&WebSession, Option<String>),
         now: i64,
-    ) -> Answer {
-        if !self.is_meant(client, request, &session) {
-            return self.back(asked, &request.back, &[("error", "login_required")]);
+    ) -> Option<Answer> {
+        let back = |values: &[(&str, &str)]| Some(self.back(asked, &request.back, values));
+        if !self.is_meant(client, request, session) {
+            return back(&[("error", "login_required")]);
         }
-        let provider = self.provider.clone();
-        let is_by_session = by_session_from.is_some();
+        // A code costs a write, so codes have the rate that sign-ins have. One with a password was charged before.
+        if by_session_from.is_some() && self.applications.charge(&client.app, asked.arrived).is_err() {
+            return back(&[("error", "temporarily_unavailable")]);
+        }
         let new = NewGrant {
             scopes: request.scopes.clone(),
             nonce: request.nonce.clone(),
@@ -129,22 +129,12 @@ impl OidcDoor {
             challenge: request.challenge.clone(),
             by_session_from,
         };
-        // A code costs a write, so codes have the rate that sign-ins have. One with a password was charged before.
-        if is_by_session && self.applications.charge(&client.app, asked.arrived).is_err() {
-            return self.back(asked, &request.back, &[("error", "temporarily_unavailable")]);
-        }
-        let of = client.clone();
-        let made = blocking(move || match provider.standing(&session, &of, now)? {
-            Standing::Good => provider.grant(&session, &of, &new, now).map(Some),
-            Standing::Over | Standing::NotAssigned => Ok::<_, StoreError>(None),
-        });
-        match made.await {
-            Some(Ok(Some(code))) => self.back(asked, &request.back, &[("code", &code)]),
-            Some(Ok(None)) if request.prompt.none => {
-                self.back(asked, &request.back, &[("error", "access_denied")])
-            }
-            Some(Ok(None)) => self.no_access(asked, client, text),
-            Some(Err(_)) | None => self.back(asked, &request.back, &[("error", "temporarily_unavailable")]),
+        match self.provider.grant(session, client, &new, now) {
+            Ok(code) => back(&[("code", &code)]),
+            Err(NoCode::SessionEnded) => None,
+            Err(NoCode::NotAssigned) if request.prompt.none => back(&[("error", "access_denied")]),
+            Err(NoCode::NotAssigned) => Some(self.no_access(asked, client, text)),
+            Err(NoCode::Store(_)) => back(&[("error", "temporarily_unavailable")]),
         }
     }
 

@@ -31,6 +31,7 @@ use landbridge_tenant_core::provider::{Client, Provider};
 use landbridge_tenant_core::sign_ins::SignIns;
 use serde_json::{Value, json};
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::task::spawn_blocking;
 use url::Url;
@@ -97,10 +98,15 @@ impl OidcDoor {
     }
 
     /// Answers one request.
-    pub async fn serve(&self, request: Request<Incoming>, from: IpAddr, arrived: Instant) -> Answer {
+    pub async fn serve(
+        self: &Arc<Self>,
+        request: Request<Incoming>,
+        from: IpAddr,
+        arrived: Instant,
+    ) -> Answer {
         let (head, mut incoming) = request.into_parts();
         let accepted = head.headers.get(ACCEPT_LANGUAGE).and_then(|text| text.to_str().ok());
-        let asked = Asked {
+        let asked = Arc::new(Asked {
             method: head.method,
             path: head.uri.path().to_owned(),
             query: head.uri.query().unwrap_or_default().to_owned(),
@@ -108,7 +114,7 @@ impl OidcDoor {
             headers: head.headers,
             from,
             arrived,
-        };
+        });
         let answer = self.answer(&asked, &mut incoming).await;
         if !answer.status().is_success() {
             drain(&mut incoming).await;
@@ -116,7 +122,7 @@ impl OidcDoor {
         answer
     }
 
-    async fn answer(&self, asked: &Asked, incoming: &mut Incoming) -> Answer {
+    async fn answer(self: &Arc<Self>, asked: &Arc<Asked>, incoming: &mut Incoming) -> Answer {
         // 1. The host: another name that leads here is not the issuer.
         let mut hosts = asked.headers.get_all(HOST).iter();
         let host = hosts.next().and_then(|host| host.to_str().ok());
@@ -185,23 +191,35 @@ impl OidcDoor {
                 return self.wrong(asked, status, RequestFault::Malformed, "the form cannot be read");
             }
         };
+        // 4. A sign-in waits for others. All else reads and writes the database in one thread that may block.
+        let is_sign_in = asked.path == path::SIGN_IN && !is_get;
+        let answer = match parameters {
+            Ok(form) if is_sign_in => self.sign_in(asked, form).await,
+            parameters => {
+                let (door, of) = (self.clone(), asked.clone());
+                blocking(move || door.respond(&of, parameters)).await
+            }
+        };
+        answer.unwrap_or_else(|| self.failure(asked))
+    }
+
+    /// The answer to a request at any path but the form of the sign-in. Blocks.
+    fn respond(&self, asked: &Asked, parameters: Result<Parameters, NoParameters>) -> Answer {
+        let is_get = asked.method == Method::GET;
         // The token endpoint has answers of its own to what is wrong.
         if asked.path == path::TOKEN && !is_get {
-            return self.token(asked, parameters).await;
+            return self.token(asked, parameters);
         }
         let parameters = match self.sound(asked, parameters) {
             Ok(parameters) => parameters,
             Err(answer) => return *answer,
         };
         let answer = match (asked.path.as_str(), is_get) {
-            (path::AUTHORIZE, _) => self.authorize(asked, parameters).await,
-            (path::SIGN_IN, false) => self.sign_in(asked, parameters).await,
-            (path::USERINFO, _) => Ok(self.userinfo(asked).await),
-            (path::SIGN_OUT, _) => self.sign_out(asked, parameters).await,
-            (path::OWN_PAGE, true) => self.own_page(asked).await,
-            (path::END_SESSION | path::END_OTHER_SESSIONS, false) => {
-                self.end_sessions(asked, parameters).await
-            }
+            (path::AUTHORIZE, _) => self.authorize(asked, &parameters),
+            (path::USERINFO, _) => Ok(self.userinfo(asked)),
+            (path::SIGN_OUT, _) => self.sign_out(asked, parameters),
+            (path::OWN_PAGE, true) => self.own_page(asked),
+            (path::END_SESSION | path::END_OTHER_SESSIONS, false) => self.end_sessions(asked, &parameters),
             (path::NOT_YOU, true) => Ok(self.not_you(asked)),
             (path::OWN_PAGE | path::NOT_YOU, false) => Ok(self.not_allowed(asked, "GET")),
             _ => Ok(self.not_allowed(asked, "POST")),
@@ -382,20 +400,16 @@ fn image(logo: &Logo) -> Answer {
 }
 
 impl OidcDoor {
-    /// The client that is named, if there is one. The error is the answer.
-    pub(crate) async fn client(&self, asked: &Asked, parameters: &Parameters) -> Checked<Client> {
-        let provider = self.provider.clone();
-        let id = parameters.get("client_id").unwrap_or_default().to_owned();
-        let named = format!("client_id {id}");
-        match blocking(move || provider.client(&id)).await {
-            Some(Ok(Some(client))) => Ok(client),
-            Some(Ok(None)) => Err(Box::new(self.wrong(
-                asked,
-                StatusCode::BAD_REQUEST,
-                RequestFault::UnknownApplication,
-                &named,
-            ))),
-            Some(Err(_)) | None => Err(Box::new(self.failure(asked))),
+    /// The client that is named, if there is one. The error is the answer. Blocks.
+    pub(crate) fn client(&self, asked: &Asked, parameters: &Parameters) -> Checked<Client> {
+        let id = parameters.get("client_id").unwrap_or_default();
+        match self.provider.client(id) {
+            Ok(Some(client)) => Ok(client),
+            Ok(None) => {
+                let (status, fault) = (StatusCode::BAD_REQUEST, RequestFault::UnknownApplication);
+                Err(Box::new(self.wrong(asked, status, fault, &format!("client_id {id}"))))
+            }
+            Err(_) => Err(Box::new(self.failure(asked))),
         }
     }
 

@@ -3,7 +3,7 @@
 
 use super::cookies::{self, FORM, SESSION, cookie};
 use super::device::device_name;
-use super::door::{Asked, Checked, OidcDoor, blocking, page_of, see_other};
+use super::door::{Asked, Checked, OidcDoor, page_of, see_other};
 use super::metadata::path;
 use super::parameters::Parameters;
 use super::sign_in::Destination;
@@ -29,20 +29,16 @@ use uuid::Uuid;
 const FORM_PURPOSE: &str = "own page";
 
 impl OidcDoor {
-    /// The page, or the sign-in page.
-    pub(crate) async fn own_page(&self, asked: &Asked) -> Checked<Answer> {
+    /// The page, or the sign-in page. Blocks.
+    pub(crate) fn own_page(&self, asked: &Asked) -> Checked<Answer> {
         let now = unix_now();
-        let Some(session) = self.session(asked, now).await? else {
+        let Some(session) = self.session(asked, now)? else {
             let has_ended = cookie(&asked.headers, SESSION).is_some();
             let notice = has_ended.then_some(Notice::SessionEnded);
             return Ok(self.sign_in_page(asked, &Destination::OwnPage, None, notice, StatusCode::OK));
         };
-        let (provider, of) = (self.provider.clone(), session.clone());
-        let reading = blocking(move || {
-            provider.note_use(&of, now)?;
-            provider.own_page(&of, now)
-        });
-        let Some(Ok(Some(content))) = reading.await else {
+        let noted = self.provider.note_use(&session, now);
+        let Ok(Some(content)) = noted.and_then(|()| self.provider.own_page(&session, now)) else {
             return Ok(self.failure(asked));
         };
         let Some(value) = self.forms.cookie(&asked.headers) else { return Ok(self.failure(asked)) };
@@ -54,14 +50,14 @@ impl OidcDoor {
         Ok(answer)
     }
 
-    /// The forms that end sessions: one that is named, or all but this one.
-    pub(crate) async fn end_sessions(&self, asked: &Asked, form: Parameters) -> Checked<Answer> {
+    /// The forms that end sessions: one that is named, or all but this one. Blocks.
+    pub(crate) fn end_sessions(&self, asked: &Asked, form: &Parameters) -> Checked<Answer> {
         // 1. The form is one that this browser was given, and the session is open.
         if !self.forms.is_ours(&asked.headers, FORM_PURPOSE, form.get(CSRF_FIELD)) {
             return Ok(self.wrong(asked, StatusCode::FORBIDDEN, RequestFault::ForgedForm, ""));
         }
         let now = unix_now();
-        let Some(session) = self.session(asked, now).await? else { return Ok(see_other(path::OWN_PAGE)) };
+        let Some(session) = self.session(asked, now)? else { return Ok(see_other(path::OWN_PAGE)) };
         // 2. The session of this request ends as by the sign-out.
         let ended = if asked.path == path::END_SESSION {
             let named = form.get(SESSION_FIELD).and_then(|text| Uuid::try_parse(text).ok());
@@ -74,12 +70,11 @@ impl OidcDoor {
             None
         };
         let is_this = ended == Some(session.id);
-        let provider = self.provider.clone();
-        match blocking(move || provider.end_own(&session, ended, now)).await {
-            Some(Ok(_)) if is_this => Ok(self.signed_out(asked)),
-            Some(Ok(_)) => Ok(see_other(path::OWN_PAGE)),
-            Some(Err(_)) | None => Ok(self.failure(asked)),
-        }
+        Ok(match self.provider.end_own(&session, ended, now) {
+            Ok(_) if is_this => self.signed_out(asked),
+            Ok(_) => see_other(path::OWN_PAGE),
+            Err(_) => self.failure(asked),
+        })
     }
 
     /// The content for the page. None: a path of ours is none, which is a defect.

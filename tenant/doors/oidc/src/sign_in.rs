@@ -17,7 +17,7 @@ use landbridge_door_pages::request_error::RequestFault;
 use landbridge_door_pages::sign_in::{KnownName, NAME_FIELD, Notice, PASSWORD_FIELD, SignIn};
 use landbridge_tenant_core::applications::NotAuthenticated;
 use landbridge_tenant_core::clock::unix_now;
-use landbridge_tenant_core::provider::{Client, NewSession};
+use landbridge_tenant_core::provider::{Client, NamedAccount, NewSession};
 use landbridge_tenant_core::sign_ins::{
     Attempt, Caller, Disclosable, MAX_PASSWORD, Unavailable, Verdict, Why,
 };
@@ -43,18 +43,76 @@ pub(crate) enum Destination {
     OwnPage,
 }
 
+/// The form, without the password.
+struct Form {
+    to: Destination,
+    /// The name as it was typed.
+    typed: String,
+    named: NamedAccount,
+    /// When it was read, in seconds since 1970.
+    now: i64,
+}
+
+impl Form {
+    fn client(&self) -> Option<&Client> {
+        match &self.to {
+            Destination::Application(parts) => Some(&parts.0),
+            Destination::OwnPage => None,
+        }
+    }
+
+    /// Who asks for the sign-in, in the audit log.
+    fn actor(&self) -> String {
+        self.client().map_or_else(|| OWN_PAGE.to_owned(), |client| format!("app {}", client.app.name))
+    }
+}
+
+type Decided = Result<Verdict, NotAuthenticated>;
+
 impl OidcDoor {
-    /// The form of the sign-in page.
-    pub(crate) async fn sign_in(&self, asked: &Asked, mut form: Parameters) -> Checked<Answer> {
+    /// The form of the sign-in page. None: a thread failed.
+    pub(crate) async fn sign_in(self: &Arc<Self>, asked: &Arc<Asked>, form: Parameters) -> Option<Answer> {
+        // 1. The form.
+        let (door, of) = (self.clone(), asked.clone());
+        let (form, attempt) = match blocking(move || door.read_form(&of, form)).await? {
+            Ok(read) => read,
+            Err(answer) => return Some(*answer),
+        };
+        // 2. The password.
+        let app = form.client().map(|client| client.app.clone());
+        let (applications, arrived) = (self.applications.clone(), asked.arrived);
+        let caller = Caller {
+            door: "oidc",
+            actor: form.actor(),
+            source: form.named.source.clone(),
+            address: Some(asked.from),
+            application: app.as_ref().map(|app| app.id),
+            domains: app.as_ref().and_then(|app| app.domain_rows()),
+        };
+        let verdict = self.sign_ins.sign_in(attempt, move || {
+            match &app {
+                Some(app) => applications.charge(app, arrived)?,
+                None => applications.charge_own_page(arrived)?,
+            }
+            Ok(caller)
+        });
+        let verdict = verdict.await;
+        // 3. What it means.
+        let (door, of) = (self.clone(), asked.clone());
+        blocking(move || door.conclude(&of, form, verdict)).await
+    }
+
+    /// Reads the form, and what is known of the name. The error is the answer. Blocks.
+    fn read_form(&self, asked: &Asked, mut form: Parameters) -> Checked<(Form, Attempt)> {
         // 1. The form is one that this browser was given, and its request is sound.
         if !self.forms.is_ours(&asked.headers, FORM_PURPOSE, form.get(CSRF_FIELD)) {
-            return Ok(self.wrong(asked, StatusCode::FORBIDDEN, RequestFault::ForgedForm, ""));
+            return Err(Box::new(self.wrong(asked, StatusCode::FORBIDDEN, RequestFault::ForgedForm, "")));
         }
         let to = match form.get(REQUEST_FIELD).map(str::to_owned) {
             None => Destination::OwnPage,
             Some(text) => {
                 let parameters = self.sound(asked, Parameters::parse(text.as_bytes()))?;
-                let (client, request) = self.checked(asked, &parameters).await?;
+                let (client, request) = self.checked(asked, &parameters)?;
                 Destination::Application(Box::new((client, request, text)))
             }
         };
@@ -65,47 +123,32 @@ impl OidcDoor {
             Some(_) | None => typed.clone(),
         };
         let password = Password::new(form.extract(PASSWORD_FIELD).unwrap_or_default());
-        let again = |notice, status| self.sign_in_page(asked, &to, Some(&typed), Some(notice), status);
         let fits = password.lend(|text| !text.is_empty() && text.len() <= MAX_PASSWORD);
+        let again =
+            |notice, status| Box::new(self.sign_in_page(asked, &to, Some(&typed), Some(notice), status));
         if user.is_empty() || user.len() > MAX_NAME || !fits {
-            return Ok(again(Notice::WrongPassword, StatusCode::FORBIDDEN));
+            return Err(again(Notice::WrongPassword, StatusCode::FORBIDDEN));
         }
+        // 3. The account, before the password is decided upon.
         let now = unix_now();
-        let device = cookie(&asked.headers, DEVICE).map(str::to_owned);
-        let (provider, name, from) = (self.provider.clone(), user.clone(), asked.from);
-        let reading = blocking(move || provider.named_account(&name, device.as_deref(), from, now));
-        let Some(Ok(named)) = reading.await else {
-            return Ok(again(Notice::CannotCheck, StatusCode::SERVICE_UNAVAILABLE));
+        let device = cookie(&asked.headers, DEVICE);
+        let Ok(named) = self.provider.named_account(&user, device, asked.from, now) else {
+            return Err(again(Notice::CannotCheck, StatusCode::SERVICE_UNAVAILABLE));
         };
-        let attempt =
-            Attempt { user: user.clone(), password: Arc::new(password), now, arrived: asked.arrived };
-        let (applications, arrived, source) =
-            (self.applications.clone(), asked.arrived, named.source.clone());
-        let app = match &to {
-            Destination::Application(parts) => Some(parts.0.app.clone()),
-            Destination::OwnPage => None,
-        };
-        let actor = app.as_ref().map_or_else(|| OWN_PAGE.to_owned(), |app| format!("app {}", app.name));
-        let stated = actor.clone();
-        let verdict = self.sign_ins.sign_in(attempt, move || {
-            match &app {
-                Some(app) => applications.charge(app, arrived)?,
-                None => applications.charge_own_page(arrived)?,
-            }
-            Ok::<_, NotAuthenticated>(Caller {
-                door: "oidc",
-                actor: stated,
-                source,
-                address: Some(from),
-                application: app.as_ref().map(|app| app.id),
-                domains: app.as_ref().and_then(|app| app.domain_rows()),
-            })
-        });
-        // 3. What it means.
-        let person = match (verdict.await, &to) {
+        let attempt = Attempt { user, password: Arc::new(password), now, arrived: asked.arrived };
+        Ok((Form { to, typed, named, now }, attempt))
+    }
+
+    /// The answer to a form whose password was decided upon. Blocks.
+    fn conclude(&self, asked: &Asked, form: Form, verdict: Decided) -> Answer {
+        let actor = form.actor();
+        let Form { to, typed, named, now } = form;
+        let again = |notice, status| self.sign_in_page(asked, &to, Some(&typed), Some(notice), status);
+        // 1. Who is not let in.
+        let person = match (verdict, &to) {
             (Ok(Verdict::Accepted(person)), _) => person,
             (Ok(Verdict::Refused { why: Why::NotAssigned, .. }), Destination::Application(parts)) => {
-                return Ok(self.no_access(asked, &parts.0, &parts.2));
+                return self.no_access(asked, &parts.0, &parts.2);
             }
             (Ok(Verdict::Refused { disclosed, .. }), _) => {
                 // Whether an account is locked may say that it is there, so the notice goes by the tries of this browser.
@@ -121,38 +164,39 @@ impl OidcDoor {
                 let mut answer = again(notice, StatusCode::FORBIDDEN);
                 let counted = cookies::count_wrong_try(tries).filter(|_| disclosed.is_none());
                 answer.headers_mut().extend(counted.map(|value| (SET_COOKIE, value)));
-                return Ok(answer);
+                return answer;
             }
             (Ok(Verdict::Unavailable(Unavailable::Overloaded)) | Err(NotAuthenticated::OverRate(_)), _) => {
                 let mut answer = again(Notice::CannotCheck, StatusCode::SERVICE_UNAVAILABLE);
                 answer.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
-                return Ok(answer);
+                return answer;
             }
             (Ok(Verdict::Unavailable(_)) | Err(NotAuthenticated::Storage | NotAuthenticated::Unknown), _) => {
-                return Ok(again(Notice::CannotCheck, StatusCode::SERVICE_UNAVAILABLE));
+                return again(Notice::CannotCheck, StatusCode::SERVICE_UNAVAILABLE);
             }
         };
-        // 4. A session, a browser that is known from now on, and the answer to the request.
+        // 2. A session, and a browser that is known from now on.
         let browser = asked.headers.get(USER_AGENT).and_then(|text| text.to_str().ok()).unwrap_or_default();
         let new = NewSession {
             actor,
             object: person.object,
             named,
             device: browser.chars().take(MAX_DEVICE).collect(),
-            address: from,
+            address: asked.from,
         };
-        let provider = self.provider.clone();
-        let before = cookie(&asked.headers, SESSION).map(str::to_owned);
-        let Some(Ok(begun)) = blocking(move || provider.begin(new, before.as_deref(), now)).await else {
-            return Ok(again(Notice::CannotCheck, StatusCode::SERVICE_UNAVAILABLE));
+        let Ok(begun) = self.provider.begin(new, cookie(&asked.headers, SESSION), now) else {
+            return again(Notice::CannotCheck, StatusCode::SERVICE_UNAVAILABLE);
         };
-        let mut answer = match &to {
+        // 3. The answer to the request.
+        let answer = match &to {
             Destination::Application(parts) => {
                 let (client, request, text) = parts.as_ref();
-                self.finish(asked, (client, request, text), (begun.session, None), now).await
+                self.finish(asked, (client, request, text), (&begun.session, None), now)
             }
-            Destination::OwnPage => see_other(path::OWN_PAGE),
+            Destination::OwnPage => Some(see_other(path::OWN_PAGE)),
         };
+        // The account was disabled or got another password meanwhile.
+        let Some(mut answer) = answer else { return again(Notice::SessionEnded, StatusCode::FORBIDDEN) };
         let headers = answer.headers_mut();
         for cookie in [
             cookies::set(SESSION, &begun.cookie),
@@ -162,7 +206,7 @@ impl OidcDoor {
         ] {
             headers.extend(cookie.map(|value| (SET_COOKIE, value)));
         }
-        Ok(answer)
+        answer
     }
 
     /// The sign-in page without the name that the browser remembers: it forgets the name, and goes back to the request.

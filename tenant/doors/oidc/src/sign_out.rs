@@ -2,7 +2,7 @@
 //! after a question, so that no page can end somebody's session.
 
 use super::cookies::{self, FORM, NAME, SESSION, cookie};
-use super::door::{Asked, Checked, OidcDoor, blocking, page_of, see_other};
+use super::door::{Asked, Checked, OidcDoor, page_of, see_other};
 use super::metadata::path;
 use super::parameters::Parameters;
 use super::token::ID_TOKEN;
@@ -23,7 +23,8 @@ use url::Url;
 const FORM_PURPOSE: &str = "sign-out";
 
 impl OidcDoor {
-    pub(crate) async fn sign_out(&self, asked: &Asked, parameters: Parameters) -> Checked<Answer> {
+    /// The request of an application or of a person, and the form of the question. Blocks.
+    pub(crate) fn sign_out(&self, asked: &Asked, parameters: Parameters) -> Checked<Answer> {
         let says_so = asked.method == Method::POST
             && self.forms.is_ours(&asked.headers, FORM_PURPOSE, parameters.get(CSRF_FIELD));
         // The form carries the application's request.
@@ -32,7 +33,7 @@ impl OidcDoor {
             Some(carried) => self.sound(asked, carried)?,
             None => parameters,
         };
-        let session = self.session(asked, unix_now()).await?;
+        let session = self.session(asked, unix_now())?;
         // 1. What the application shows: an ID token of ours, also one that is over.
         let hint =
             parameters.get("id_token_hint").and_then(|hint| self.provider.issuer().verified(ID_TOKEN, hint));
@@ -48,7 +49,7 @@ impl OidcDoor {
         // 2. Where the person goes afterwards: to a URI that this application has registered.
         let back = match parameters.get("post_logout_redirect_uri") {
             Some(wanted) if is_ours => {
-                match self.signed_out_uri(&text("aud"), wanted, parameters.get("state")).await {
+                match self.signed_out_uri(&text("aud"), wanted, parameters.get("state")) {
                     Some(back) => Some(back),
                     None => {
                         return Ok(self.wrong(
@@ -66,11 +67,7 @@ impl OidcDoor {
         let is_of = |session: &WebSession| is_ours && text("sid") == session.id.to_string();
         match session {
             Some(session) if is_of(&session) || says_so => {
-                let provider = self.provider.clone();
-                if !matches!(
-                    blocking(move || provider.end(&session, Ending::SignedOut, unix_now())).await,
-                    Some(Ok(_))
-                ) {
+                if self.provider.end(&session, Ending::SignedOut, unix_now()).is_err() {
                     return Ok(self.failure(asked));
                 }
             }
@@ -104,9 +101,8 @@ impl OidcDoor {
     }
 
     /// A registered URI of a client, with the state. None: it is not one of its.
-    async fn signed_out_uri(&self, client: &str, wanted: &str, state: Option<&str>) -> Option<String> {
-        let (provider, id) = (self.provider.clone(), client.to_owned());
-        let client = blocking(move || provider.client(&id)).await?.ok()??;
+    fn signed_out_uri(&self, client: &str, wanted: &str, state: Option<&str>) -> Option<String> {
+        let client = self.provider.client(client).ok()??;
         client.oidc.signed_out_uris.iter().find(|registered| registered.fits(wanted))?;
         let mut url = Url::parse(wanted).ok()?;
         if let Some(state) = state {

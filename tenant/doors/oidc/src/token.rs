@@ -1,7 +1,7 @@
 //! Codes and refresh tokens for tokens (OpenID Connect Core 3.1.3, 12).
 
-use super::client_authentication::shown;
-use super::door::{Asked, OidcDoor, blocking, private_json, refused};
+use super::client_authentication::{Shown, shown};
+use super::door::{Asked, OidcDoor, private_json, refused};
 use super::metadata::PASSWORD_OVER_TLS;
 use super::parameters::{NoParameters, Parameters};
 use hyper::StatusCode;
@@ -9,86 +9,77 @@ use hyper::header::{AUTHORIZATION, HeaderValue, WWW_AUTHENTICATE};
 use landbridge_door_listen::body::Answer;
 use landbridge_tenant_core::applications::NotAuthenticated;
 use landbridge_tenant_core::clock::unix_now;
-use landbridge_tenant_core::provider::{Client, Granted, NoGrant, OidcKind, Provider, TOKEN};
+use landbridge_tenant_core::issuer::Issuer;
+use landbridge_tenant_core::provider::{Client, Granted, NoGrant, OidcKind, TOKEN};
 use serde_json::{Map, Value, json};
-use zeroize::Zeroizing;
 
 /// `typ` of an ID token, and of an access token (RFC 9068 2.1).
 pub(crate) const ID_TOKEN: &str = "JWT";
 pub(crate) const ACCESS_TOKEN: &str = "at+jwt";
 
 impl OidcDoor {
-    /// The token endpoint.
-    pub(crate) async fn token(&self, asked: &Asked, parameters: Result<Parameters, NoParameters>) -> Answer {
-        let bad = |code, words| Box::new(refused(StatusCode::BAD_REQUEST, code, words));
+    /// The token endpoint. Blocks.
+    pub(crate) fn token(&self, asked: &Asked, parameters: Result<Parameters, NoParameters>) -> Answer {
+        let bad = |code, words| refused(StatusCode::BAD_REQUEST, code, words);
         // 1. The client.
-        let Ok(mut form) = parameters else { return *bad("invalid_request", "the form cannot be read") };
+        let Ok(mut form) = parameters else { return bad("invalid_request", "the form cannot be read") };
         let shown = match shown(&asked.headers, &mut form) {
             Ok(shown) => shown,
             Err(words) => return no_client(asked, words),
         };
-        let (provider, applications) = (self.provider.clone(), self.applications.clone());
-        let (from, now) = (asked.from, unix_now());
-        let proving = blocking(move || {
-            let found = provider.client(&shown.id).map_err(|_| NotAuthenticated::Storage)?;
-            let client = found.ok_or(NotAuthenticated::Unknown)?;
-            match (client.oidc.kind, &shown.secret) {
-                (OidcKind::Confidential, Some(secret)) => {
-                    applications.authenticate_client(client.app.id, secret, from)?;
-                }
-                (OidcKind::Public, None) => {}
-                (OidcKind::Confidential, None) | (OidcKind::Public, Some(_)) => {
-                    return Err(NotAuthenticated::Unknown);
-                }
-            }
-            Ok(client)
-        });
-        let client = match proving.await {
-            Some(Ok(client)) => client,
-            Some(Err(NotAuthenticated::Unknown)) => {
+        let client = match self.proven_client(asked, &shown) {
+            Ok(client) => client,
+            Err(NotAuthenticated::Unknown) => {
                 return no_client(asked, "no client has this client_id and secret");
             }
-            Some(Err(NotAuthenticated::Storage | NotAuthenticated::OverRate(_))) | None => {
-                return unavailable();
-            }
+            Err(NotAuthenticated::Storage | NotAuthenticated::OverRate(_)) => return unavailable(),
         };
         // 2. The code or the refresh token.
-        let kind = form.get("grant_type").unwrap_or_default().to_owned();
-        let text = |name: &str| form.get(name).map(|value| Zeroizing::new(value.to_owned()));
-        let (code, verifier, token) = (text("code"), text("code_verifier"), text("refresh_token"));
-        let redirect_uri = form.get("redirect_uri").unwrap_or_default().to_owned();
-        let (door, of) = (self.provider.clone(), client.clone());
-        let issuer = self.issuer.clone();
-        let work = move || {
-            let granted = match (kind.as_str(), code, token) {
-                ("authorization_code", Some(code), _) => {
-                    door.redeem(&of, &code, &redirect_uri, verifier.as_ref().map(|text| text.as_str()), now)
-                }
-                ("refresh_token", _, Some(token)) => door.refresh(&of, &token, now),
-                ("authorization_code" | "refresh_token", ..) => {
-                    return Err(bad("invalid_request", "the code or the refresh token is missing"));
-                }
-                _ => return Err(bad("unsupported_grant_type", "authorization_code or refresh_token")),
-            };
-            let granted = granted.map_err(|why| match why {
-                NoGrant::NotGood => bad("invalid_grant", "the code or the refresh token is not good"),
-                NoGrant::Over => bad("invalid_grant", "the person may not go on"),
-                NoGrant::Store(_) => Box::new(unavailable()),
-            })?;
-            tokens(&door, &issuer, &of, granted, now).ok_or_else(|| Box::new(unavailable()))
+        let now = unix_now();
+        let (code, token) = (form.get("code"), form.get("refresh_token"));
+        let granted = match (form.get("grant_type").unwrap_or_default(), code, token) {
+            ("authorization_code", Some(code), _) => {
+                let redirect_uri = form.get("redirect_uri").unwrap_or_default();
+                self.provider.redeem(&client, code, redirect_uri, form.get("code_verifier"), now)
+            }
+            ("refresh_token", _, Some(token)) => self.provider.refresh(&client, token, now),
+            ("authorization_code" | "refresh_token", ..) => {
+                return bad("invalid_request", "the code or the refresh token is missing");
+            }
+            _ => return bad("unsupported_grant_type", "authorization_code or refresh_token"),
         };
-        match blocking(work).await {
-            Some(Ok(tokens)) => private_json(StatusCode::OK, &tokens),
-            Some(Err(answer)) => *answer,
-            None => unavailable(),
+        // 3. The tokens.
+        match granted {
+            Ok(granted) => match tokens(self.provider.issuer(), &self.issuer, &client, granted, now) {
+                Some(tokens) => private_json(StatusCode::OK, &tokens),
+                None => unavailable(),
+            },
+            Err(NoGrant::NotGood) => bad("invalid_grant", "the code or the refresh token is not good"),
+            Err(NoGrant::Over) => bad("invalid_grant", "the person may not go on"),
+            Err(NoGrant::Store(_)) => unavailable(),
         }
+    }
+
+    /// The client that a request names, if it proves itself as a client of its kind must.
+    fn proven_client(&self, asked: &Asked, shown: &Shown) -> Result<Client, NotAuthenticated> {
+        let found = self.provider.client(&shown.id).map_err(|_| NotAuthenticated::Storage)?;
+        let client = found.ok_or(NotAuthenticated::Unknown)?;
+        match (client.oidc.kind, &shown.secret) {
+            (OidcKind::Confidential, Some(secret)) => {
+                self.applications.authenticate_client(&client.app, secret, asked.from)?;
+            }
+            (OidcKind::Public, None) => {}
+            (OidcKind::Confidential, None) | (OidcKind::Public, Some(_)) => {
+                return Err(NotAuthenticated::Unknown);
+            }
+        }
+        Ok(client)
     }
 }
 
-/// The tokens of a grant. Blocks. None: they cannot be made.
-fn tokens(provider: &Provider, issuer: &str, client: &Client, granted: Granted, now: i64) -> Option<Value> {
-    let Granted { grant, session, refresh } = granted;
-    let claims = provider.claims(client, grant.object, &grant.scopes).ok()??;
+/// The tokens of a grant. None: they cannot be made.
+fn tokens(keys: &Issuer, issuer: &str, client: &Client, granted: Granted, now: i64) -> Option<Value> {
+    let Granted { grant, claims, refresh } = granted;
     let mut common = Map::new();
     let put = |to: &mut Map<String, Value>, name: &str, value: Value| drop(to.insert(name.to_owned(), value));
     for (name, value) in [
@@ -97,7 +88,7 @@ fn tokens(provider: &Provider, issuer: &str, client: &Client, granted: Granted, 
         ("iat", json!(now)),
         ("exp", json!(now.saturating_add(TOKEN))),
         ("auth_time", json!(grant.signed_in_at)),
-        ("sid", json!(session.id.to_string())),
+        ("sid", json!(grant.session.to_string())),
     ] {
         put(&mut common, name, value);
     }
@@ -118,7 +109,7 @@ fn tokens(provider: &Provider, issuer: &str, client: &Client, granted: Granted, 
     put(&mut access, "jti", json!(uuid::Uuid::new_v4().to_string()));
     put(&mut access, "grant", json!(grant.id.to_string()));
     let algorithm = client.oidc.algorithm;
-    let sign = |kind, claims| provider.issuer().sign(algorithm, kind, claims).ok();
+    let sign = |kind, claims| keys.sign(algorithm, kind, claims).ok();
     let mut answer = json!({
         "access_token": sign(ACCESS_TOKEN, &access)?,
         "token_type": "Bearer",

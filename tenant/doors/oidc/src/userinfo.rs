@@ -1,6 +1,6 @@
 //! Who somebody is, for an access token (OpenID Connect Core 5.3). Account, assignment and session are read again.
 
-use super::door::{Asked, OidcDoor, blocking, private_json, refused};
+use super::door::{Asked, OidcDoor, private_json, refused};
 use super::token::{ACCESS_TOKEN, unavailable};
 use hyper::StatusCode;
 use hyper::header::{AUTHORIZATION, HeaderValue, WWW_AUTHENTICATE};
@@ -11,7 +11,8 @@ use serde_json::Value;
 use uuid::Uuid;
 
 impl OidcDoor {
-    pub(crate) async fn userinfo(&self, asked: &Asked) -> Answer {
+    /// The userinfo endpoint. Blocks.
+    pub(crate) fn userinfo(&self, asked: &Asked) -> Answer {
         // 1. The token (RFC 6750 2.1).
         let mut headers = asked.headers.get_all(AUTHORIZATION).iter();
         let (Some(header), None) = (headers.next(), headers.next()) else { return no_token("") };
@@ -31,18 +32,10 @@ impl OidcDoor {
             return no_token("the token is not good any more");
         };
         // 2. What it stands on, as it is now.
-        let (provider, id) = (self.provider.clone(), text("client_id"));
-        let work = move || {
-            let Some(client) = provider.client(&id)? else { return Ok(None) };
-            let (grant, _) = provider.granted(&client, grant, now)?;
-            Ok::<_, NoGrant>(provider.claims(&client, grant.object, &grant.scopes)?)
-        };
-        match blocking(work).await {
-            Some(Ok(Some(claims))) => private_json(StatusCode::OK, &Value::Object(claims)),
-            Some(Ok(None) | Err(NoGrant::NotGood | NoGrant::Over)) => {
-                no_token("the token is not good any more")
-            }
-            Some(Err(NoGrant::Store(_))) | None => unavailable(),
+        match self.provider.userinfo(&text("client_id"), grant, now) {
+            Ok(claims) => private_json(StatusCode::OK, &Value::Object(claims)),
+            Err(NoGrant::NotGood | NoGrant::Over) => no_token("the token is not good any more"),
+            Err(NoGrant::Store(_)) => unavailable(),
         }
     }
 }

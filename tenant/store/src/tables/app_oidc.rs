@@ -15,36 +15,49 @@ pub const MOST: usize = 64;
 
 /// How an application signs people in; none: it does not.
 pub fn of(reading: &Reading<'_>, app: Uuid) -> Result<Option<OidcClient>, StoreError> {
+    Ok(with_salt(reading, app)?.map(|(client, _)| client))
+}
+
+/// The same, and what a pairwise `sub` is hashed with.
+pub fn with_salt(reading: &Reading<'_>, app: Uuid) -> Result<Option<(OidcClient, [u8; 32])>, StoreError> {
     let row = reading
-        .prepare_cached("SELECT kind, pkce, algorithm, subject, every_group FROM app_oidc WHERE app = ?1")?
+        .prepare_cached(
+            "SELECT kind, pkce, algorithm, subject, every_group, salt FROM app_oidc WHERE app = ?1",
+        )?
         .query_row([app.as_bytes().as_slice()], |row| {
             let texts: (String, String, String) = (row.get(0)?, row.get(2)?, row.get(3)?);
-            Ok((texts, row.get(1)?, row.get::<_, bool>(4)?))
+            Ok((texts, row.get(1)?, row.get::<_, bool>(4)?, row.get(5)?))
         })
         .optional()?;
-    let Some(((kind, algorithm, subject), pkce, every_group)) = row else { return Ok(None) };
+    let Some(((kind, algorithm, subject), pkce, every_group, salt)) = row else { return Ok(None) };
     let foreign = || StoreError::Foreign { what: "setting of an application" };
     let groups = if every_group { None } else { Some(app_groups::listed(reading, "app_oidc_groups", app)?) };
-    Ok(Some(OidcClient {
+    let (redirect_uris, signed_out_uris) = uris(reading, app)?;
+    let client = OidcClient {
         kind: OidcKind::parse(&kind).ok_or_else(foreign)?,
         pkce,
         algorithm: SigningAlgorithm::parse(&algorithm).ok_or_else(foreign)?,
         subject: SubjectKind::parse(&subject).ok_or_else(foreign)?,
-        redirect_uris: uris(reading, app, "code")?,
-        signed_out_uris: uris(reading, app, "signed-out")?,
+        redirect_uris,
+        signed_out_uris,
         groups,
         roles: roles(reading, app)?,
-    }))
+    };
+    Ok(Some((client, salt)))
 }
 
-fn uris(reading: &Reading<'_>, app: Uuid, what: &str) -> Result<Vec<RedirectUri>, StoreError> {
-    let mut statement =
-        reading.prepare_cached("SELECT uri FROM app_uris WHERE app = ?1 AND what = ?2 ORDER BY uri")?;
-    let rows = statement.query_map(params![app.as_bytes(), what], |row| row.get::<_, String>(0))?;
-    let parsed = |uri: String| {
-        RedirectUri::parse(&uri).map_err(|_| StoreError::Foreign { what: "URI of an application" })
-    };
-    rows.map(|uri| parsed(uri?)).collect()
+/// The URIs of an application: those for codes, and those for people who have signed out.
+fn uris(reading: &Reading<'_>, app: Uuid) -> Result<(Vec<RedirectUri>, Vec<RedirectUri>), StoreError> {
+    let mut statement = reading
+        .prepare_cached("SELECT what = 'code', uri FROM app_uris WHERE app = ?1 ORDER BY what, uri")?;
+    let mut rows = statement.query([app.as_bytes().as_slice()])?;
+    let (mut codes, mut signed_out) = (Vec::new(), Vec::new());
+    while let Some(row) = rows.next()? {
+        let uri = RedirectUri::parse(&row.get::<_, String>(1)?);
+        let uri = uri.map_err(|_| StoreError::Foreign { what: "URI of an application" })?;
+        if row.get(0)? { codes.push(uri) } else { signed_out.push(uri) }
+    }
+    Ok((codes, signed_out))
 }
 
 fn roles(reading: &Reading<'_>, app: Uuid) -> Result<Vec<AppRole>, StoreError> {
@@ -60,12 +73,6 @@ fn roles(reading: &Reading<'_>, app: Uuid) -> Result<Vec<AppRole>, StoreError> {
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-/// What a pairwise `sub` is hashed with; none: the application signs nobody in.
-pub fn salt(reading: &Reading<'_>, app: Uuid) -> Result<Option<[u8; 32]>, StoreError> {
-    let mut select = reading.prepare_cached("SELECT salt FROM app_oidc WHERE app = ?1")?;
-    Ok(select.query_row([app.as_bytes().as_slice()], |row| row.get(0)).optional()?)
-}
-
 /// Sets how an application signs people in; none: it does not any more. `new_salt` is random; one that is there stays.
 pub fn set(
     writing: &Writing<'_>,
@@ -74,7 +81,7 @@ pub fn set(
     new_salt: &[u8; 32],
 ) -> Result<(), StoreError> {
     changes::note_settings(writing)?;
-    let salt = salt(writing, app)?.unwrap_or(*new_salt);
+    let salt = with_salt(writing, app)?.map_or(*new_salt, |(_, salt)| salt);
     for table in ["app_roles", "app_oidc_groups", "app_uris", "app_oidc"] {
         writing.execute(&format!("DELETE FROM {table} WHERE app = ?1"), [app.as_bytes().as_slice()])?;
     }

@@ -93,19 +93,16 @@ pub fn find(reading: &Reading<'_>, id: Uuid) -> Result<Option<Grant>, StoreError
     Ok(row)
 }
 
-/// Puts the next secret in the place of the newest one, if that is still `before`. False: another request was first.
+/// Puts the next secret in the place of the newest one, `before`. [`StoreError::Conflict`]: another writer did.
 pub fn turn(
     writing: &Writing<'_>,
     id: Uuid,
-    before: &[u8; 32],
-    next: &[u8; 32],
+    (before, next): (&[u8; 32], &[u8; 32]),
     ends_at: i64,
-) -> Result<bool, StoreError> {
-    let turned = writing.execute(
-        "UPDATE grants SET hash = ?3, code_until = NULL, ends_at = ?4 WHERE id = ?1 AND hash = ?2",
-        params![id.as_bytes(), before, next, ends_at],
-    )?;
-    Ok(turned == 1)
+) -> Result<(), StoreError> {
+    let sql = "UPDATE grants SET hash = ?3, code_until = NULL, ends_at = ?4 WHERE id = ?1 AND hash = ?2";
+    let turned = writing.execute(sql, params![id.as_bytes(), before, next, ends_at])?;
+    if turned == 1 { Ok(()) } else { Err(StoreError::Conflict) }
 }
 
 /// Ends a grant. False: there is none.

@@ -2,7 +2,7 @@
 
 use super::*;
 use landbridge_tenant_rules::account_state::filetime;
-use landbridge_tenant_store::tables::{blocks, canaries};
+use landbridge_tenant_store::tables::{audit, blocks, canaries};
 
 #[test]
 fn a_session_ends_when_it_is_not_used_for_its_idle_time() {
@@ -90,11 +90,11 @@ fn a_session_and_its_grants_end_with_each_state_that_ends_the_account() {
         let (session, granted, token) = bench.refresh_token(&client, NOW);
         let (_, cookie) = bench.session(1, NOW);
         let (_, other) = bench.session(2, NOW);
-        assert!(bench.provider.granted(&client, granted.grant.id, NOW).is_ok(), "{what}");
+        assert!(bench.userinfo(&client, granted.grant.id, NOW).is_ok(), "{what}");
         change(&bench);
-        assert_eq!(bench.provider.standing(&session, &client, NOW).unwrap(), Standing::Over, "{what}");
+        assert!(matches!(bench.standing(&session, &client), Standing::Over), "{what}");
         // With the upload of an account that may not go on its sessions are deleted at once, in other cases when one is used.
-        assert!(bench.provider.granted(&client, granted.grant.id, NOW).is_err(), "{what}");
+        assert!(bench.userinfo(&client, granted.grant.id, NOW).is_err(), "{what}");
         assert!(bench.provider.refresh(&client, &token, NOW).is_err(), "{what}");
         assert!(!bench.has_grant(granted.grant.id), "{what}: the grant is deleted");
         assert!(bench.provider.session(&cookie, NOW).unwrap().is_none(), "{what}");
@@ -127,8 +127,8 @@ fn who_is_not_assigned_keeps_the_session_and_loses_the_grants_at_that_applicatio
         ..link(landbridge_wire::upload::LinkKind::Member, 10, 1, 2)
     };
     bench.tenant.send(&linked(page(Vec::new()), vec![left]));
-    assert_eq!(bench.provider.standing(&session, &wiki, NOW).unwrap(), Standing::NotAssigned);
-    assert!(is_over(bench.provider.granted(&wiki, granted.grant.id, NOW)));
+    assert!(matches!(bench.standing(&session, &wiki), Standing::NotAssigned));
+    assert!(is_over(bench.userinfo(&wiki, granted.grant.id, NOW)));
     assert!(is_over(bench.provider.refresh(&wiki, &token, NOW)));
     assert!(!bench.has_grant(granted.grant.id));
     assert!(bench.has_session(session.id) && bench.redeem(&mail, &at_mail, NOW).is_ok());
@@ -141,13 +141,15 @@ fn a_person_of_a_domain_that_the_application_does_not_serve_is_not_assigned() {
     let mut client = bench.client("wiki");
     let (session, _) = bench.session(1, NOW);
     let row = |row| landbridge_tenant_rules::model::AppDomain { row, dns_name: String::new() };
-    for (rows, expected) in [
-        (vec![row(bench.tenant.domain)], Standing::Good),
-        (vec![row(other.domain)], Standing::NotAssigned),
-        (Vec::new(), Standing::NotAssigned),
-    ] {
+    for (rows, is_served) in
+        [(vec![row(bench.tenant.domain)], true), (vec![row(other.domain)], false), (Vec::new(), false)]
+    {
         client.app.domains = Some(rows);
-        assert_eq!(bench.provider.standing(&session, &client, NOW).unwrap(), expected);
+        match bench.standing(&session, &client) {
+            Standing::Good(_) => assert!(is_served),
+            Standing::NotAssigned => assert!(!is_served),
+            Standing::Over => panic!("the session goes on"),
+        }
     }
 }
 
@@ -249,4 +251,48 @@ fn a_database_that_is_put_back_from_a_copy_has_neither_sessions_nor_grants() {
     store.write("test", |writing| backup::put_back(writing, "test", NOW)).unwrap();
     assert!(provider.session(&cookie, NOW).unwrap().is_none());
     assert!(is_not_good(provider.refresh(&client, &token, NOW)));
+}
+
+#[test]
+fn a_session_that_has_ended_or_whose_account_may_not_go_on_gives_no_code() {
+    let new = NewGrant {
+        scopes: "openid".to_owned(),
+        nonce: None,
+        redirect_uri: CALLBACK.to_owned(),
+        challenge: None,
+        by_session_from: Some("192.0.2.7".to_owned()),
+    };
+    let over = |bench: &Bench, session: &WebSession, client: &Client, now| {
+        matches!(bench.provider.grant(session, client, &new, now), Err(NoCode::SessionEnded))
+    };
+    let bench = Bench::new();
+    let client = bench.client("wiki");
+    let written = |bench: &Bench, action: &str| {
+        let entries = bench.tenant.store.read(|reading| audit::newest(reading, 100)).unwrap();
+        entries.iter().filter(|entry| entry.action == action).count()
+    };
+    // 1. Its time is over, or it was ended meanwhile.
+    let (late, _) = bench.session(1, NOW);
+    assert!(over(&bench, &late, &client, NOW + LIVES.idle) && !bench.has_session(late.id));
+    assert!(over(&bench, &late, &client, NOW));
+    assert_eq!(written(&bench, "session-ended"), 1);
+    // 2. The account is blocked.
+    let (session, cookie) = bench.session(1, NOW);
+    bench
+        .tenant
+        .store
+        .write("test", |writing| blocks::add(writing, bench.tenant.domain, object(1), NOW))
+        .unwrap();
+    assert!(bench.provider.timely_session(&cookie, NOW).unwrap().is_some(), "its time is not over");
+    assert!(over(&bench, &session, &client, NOW) && !bench.has_session(session.id));
+    assert!(bench.provider.timely_session(&cookie, NOW).unwrap().is_none());
+    // 3. An application that is not assigned ends nothing.
+    let (session, _) = bench.session(2, NOW);
+    let assigned = bench.changed_client("mail", false, |_| ());
+    let made = bench.provider.grant(&session, &assigned, &new, NOW);
+    assert!(matches!(made, Err(NoCode::NotAssigned)) && bench.has_session(session.id));
+    assert_eq!(written(&bench, "signin-by-session"), 0);
+    // 4. What is good gives one.
+    assert!(bench.provider.grant(&session, &client, &new, NOW).is_ok());
+    assert_eq!((written(&bench, "session-ended"), written(&bench, "signin-by-session")), (2, 1));
 }
