@@ -67,7 +67,8 @@ impl Applications {
         from: IpAddr,
         now: Instant,
     ) -> Result<Application, NotAuthenticated> {
-        let application = self.recognise(credential, from, |_| true)?;
+        let application =
+            self.recognise(credential, from, |reading, at| credential.application(reading, at))?;
         self.charge(&application, now)?;
         Ok(application)
     }
@@ -81,7 +82,11 @@ impl Applications {
         from: IpAddr,
     ) -> Result<SecretProof, NotAuthenticated> {
         let credential = Credential::parse(text).ok_or(NotAuthenticated::Unknown)?;
-        let application = self.recognise(&credential, from, |app| app.name == name)?;
+        let found = |reading: &Reading<'_>, at| {
+            let found = credential.application(reading, at)?;
+            Ok(found.filter(|(application, _)| application.name == name))
+        };
+        let application = self.recognise(&credential, from, found)?;
         let access = self.store.read(|reading| app_ldap::of(reading, application.id));
         match access.map_err(|error| self.failed(&error))? {
             Some(_) => Ok(SecretProof { application: application.id, hash: credential.hash() }),
@@ -97,7 +102,12 @@ impl Applications {
         from: IpAddr,
     ) -> Result<(), NotAuthenticated> {
         let credential = Credential::parse(text).ok_or(NotAuthenticated::Unknown)?;
-        self.recognise(&credential, from, |app| app.id == application.id).map(drop)
+        let is_it = credential.app == application.id;
+        let found = |reading: &Reading<'_>, at| {
+            let secret = credential.sent_secret(reading, at)?;
+            Ok(secret.filter(|_| is_it).map(|secret| (application.clone(), secret)))
+        };
+        self.recognise(&credential, from, found).map(drop)
     }
 
     /// Charges the rate of an application with one sign-in.
@@ -115,17 +125,15 @@ impl Applications {
         &self,
         credential: &Credential,
         from: IpAddr,
-        is_wanted: impl Fn(&Application) -> bool,
+        found: impl FnOnce(&Reading<'_>, i64) -> Result<Option<(Application, AppSecret)>, StoreError>,
     ) -> Result<Application, NotAuthenticated> {
         let at = unix_now();
         // 1. The application, if one of its secrets was sent.
-        let found = self.store.read(|reading| credential.application(reading, at));
+        let found = self.store.read(|reading| found(reading, at));
         let found = found.map_err(|error| self.failed(&error))?;
         // 2. Whether it may send from there. If not, the answer is the one to a wrong secret.
         let (application, secret) = match found {
-            Some((application, secret)) if application.is_near(from) && is_wanted(&application) => {
-                (application, secret)
-            }
+            Some((application, secret)) if application.is_near(from) => (application, secret),
             other => {
                 let outside = other.is_some_and(|(application, _)| !application.is_near(from));
                 self.note_refused(
@@ -237,6 +245,11 @@ impl Credential {
         now: i64,
     ) -> Result<Option<(Application, AppSecret)>, StoreError> {
         let app = apps::find(reading, self.app)?.filter(|app| app.revoked_at.is_none());
+        Ok(app.zip(self.sent_secret(reading, now)?))
+    }
+
+    /// The secret of this credential, if it is one that the application with this id has, and has not ended.
+    fn sent_secret(&self, reading: &Reading<'_>, now: i64) -> Result<Option<AppSecret>, StoreError> {
         let secrets = app_secrets::of(reading, self.app)?;
         let shown = self.hash();
         let mut sent = None;
@@ -248,7 +261,7 @@ impl Credential {
                 sent = secret;
             }
         }
-        Ok(app.zip(sent.cloned()))
+        Ok(sent.cloned())
     }
 }
 

@@ -173,7 +173,7 @@ impl Issuer {
         self.keys.read().unwrap_or_else(PoisonError::into_inner).jwks.clone()
     }
 
-    /// A token with these claims. `kind` is its `typ` (RFC 9068 2.1 for access tokens).
+    /// A token with these claims. `kind` is its `typ` (RFC 7519 5.1).
     pub fn sign(
         &self,
         algorithm: SigningAlgorithm,

@@ -45,6 +45,8 @@
 //! - `provider/own_page.rs`: what a person sees of the own applications, sessions and sign-ins
 //! - `provider/sessions.rs`: people who are signed in at the pages
 //! - `provider/grants.rs`: codes and refresh tokens
+//! - `provider/access_token.rs`: access tokens
+//! - `provider/clients.rs`: the clients, as they were read last
 //! - `provider/claims.rs`: what an application learns of a person
 //! - `sign_ins.rs`: the handle on sign-ins: one function with numbered steps
 //! - `sign_ins/attempt.rs`: the settings, the attempt, its caller, and the trait of what asks agents

@@ -1,24 +1,26 @@
 //! The handle on OpenID Connect: clients, sessions of people, codes and refresh tokens.
 //!
-//! Nothing is decided from memory: each step reads the account, the assignment and the session again, in the transaction that
+//! No person is decided upon from memory: each step reads the account, the assignment and the session again, in the transaction that
 //! writes what follows from them. A session ends with the password version that it was made under, and with it all that was
 //! granted in it.
 //! Neighbours: [`crate::issuer`] signs tokens, [`crate::sign_ins`] decides about passwords; the OpenID Connect door speaks
 //! the protocol.
 
+mod access_token;
 pub mod claims;
+mod clients;
 mod grants;
 pub mod own_page;
 mod sessions;
 
 use crate::applications::Application;
 use crate::issuer::{Issuer, NotSigned};
+use clients::Clients;
 pub use grants::{Granted, NewGrant, NoCode, NoGrant};
 pub use landbridge_tenant_rules::model::{OidcClient, OidcKind, RedirectUri, SigningAlgorithm, SubjectKind};
+use landbridge_tenant_store::Store;
 pub use landbridge_tenant_store::StoreError;
 pub use landbridge_tenant_store::tables::web_sessions::WebSession;
-use landbridge_tenant_store::tables::{app_oidc, apps};
-use landbridge_tenant_store::{Reading, Store};
 use sessions::Standing;
 pub use sessions::{BegunSession, Ending, NamedAccount, NewSession, OpenSession};
 pub(crate) use sessions::{end_all_of, note_end};
@@ -54,6 +56,7 @@ pub struct Provider {
     store: Arc<Store>,
     issuer: Issuer,
     lives: Lives,
+    clients: Arc<Clients>,
 }
 
 /// An application as a client of OpenID Connect.
@@ -68,7 +71,7 @@ pub struct Client {
 
 impl Provider {
     pub(crate) fn new(store: Arc<Store>, issuer: Issuer, lives: Lives) -> Self {
-        Self { store, issuer, lives }
+        Self { store, issuer, lives, clients: Arc::default() }
     }
 
     /// The keys.
@@ -77,8 +80,8 @@ impl Provider {
     }
 
     /// The client with this `client_id`, if it is not revoked. Blocks.
-    pub fn client(&self, id: &str) -> Result<Option<Client>, StoreError> {
-        self.store.read(|reading| client_in(reading, id))
+    pub fn client(&self, id: &str) -> Result<Option<Arc<Client>>, StoreError> {
+        self.store.read(|reading| self.clients.named(reading, id))
     }
 
     /// Does what is due: keys are rotated, and what has ended is deleted. Blocks.
@@ -87,11 +90,6 @@ impl Provider {
         self.sweep(now)?;
         Ok(())
     }
-}
-
-fn client_in(reading: &Reading<'_>, id: &str) -> Result<Option<Client>, StoreError> {
-    let Some(app) = apps::named(reading, id)?.filter(|app| app.revoked_at.is_none()) else { return Ok(None) };
-    Ok(app_oidc::with_salt(reading, app.id)?.map(|(oidc, salt)| Client { app, oidc, salt }))
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Grants: a code is made, redeemed once, and followed by refresh tokens, each of which is good once.
 
 use super::sessions::{end_one, must_note};
-use super::{CODE, Client, Ending, Provider, Standing, TOKEN, client_in};
+use super::{CODE, Client, Ending, Provider, Standing, TOKEN, access_token};
 use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -54,6 +54,8 @@ pub struct Granted {
     pub grant: Grant,
     /// The claims of the person for its scopes.
     pub claims: Map<String, Value>,
+    /// The access token.
+    pub access: Zeroizing<String>,
     /// The next refresh token; none: the scopes have no `offline_access`.
     pub refresh: Option<Zeroizing<String>>,
 }
@@ -182,18 +184,19 @@ impl Provider {
         })
     }
 
-    /// The claims of the person whom a grant of this client is of, for its scopes. Blocks.
-    pub fn userinfo(&self, client_id: &str, grant: Uuid, now: i64) -> Result<Map<String, Value>, NoGrant> {
-        let found = self.store.read(|reading| {
-            let Some(client) = client_in(reading, client_id)? else { return Ok(Err(NoGrant::NotGood)) };
-            let grant = grants::find(reading, grant)?.filter(|grant| grant.app == client.app.id);
-            let Some(grant) = grant else { return Ok(Err(NoGrant::NotGood)) };
+    /// The claims of the person of an access token, for the scopes of its grant. Blocks.
+    pub fn userinfo(&self, token: &str, now: i64) -> Result<Map<String, Value>, NoGrant> {
+        let grant = access_token::read(self.store.seal_keys(), token, now).ok_or(NoGrant::NotGood)?;
+        self.store.read(|reading| {
+            let Some(grant) = grants::find(reading, grant)? else { return Ok(Err(NoGrant::NotGood)) };
+            let Some(client) = self.clients.with_id(reading, grant.app)? else {
+                return Ok(Err(NoGrant::Over));
+            };
             let Some((_, person)) = self.person_of(reading, &client, &grant, now)? else {
                 return Ok(Err(NoGrant::Over));
             };
             self.claims_in(reading, &client, &person, &grant.scopes).map(Ok)
-        })?;
-        found
+        })?
     }
 
     /// The session of a grant, and the account of the person, who may go on at this client; none: the person may not.
@@ -258,7 +261,8 @@ impl Provider {
         let (grant, claims) = turned?;
         // It leaves the server as a refresh token only.
         let refresh = is_offline(&grant.scopes).then(|| text(id, &next));
-        Ok(Granted { grant, claims, refresh })
+        let access = access_token::write(self.store.seal_keys(), id, now.saturating_add(TOKEN));
+        Ok(Granted { grant, claims, access, refresh })
     }
 }
 

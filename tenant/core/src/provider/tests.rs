@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
 mod claims;
+mod clients;
 mod grants;
 mod sessions;
 
@@ -11,7 +12,7 @@ use landbridge_crypto::bearer::BearerSecret;
 use landbridge_tenant_fixture::*;
 use landbridge_tenant_rules::model::AppGroup;
 use landbridge_tenant_store::facts;
-use landbridge_tenant_store::tables::{app_groups, grants as grant_rows, web_sessions};
+use landbridge_tenant_store::tables::{app_groups, app_oidc, apps, grants as grant_rows, web_sessions};
 use landbridge_wire::upload::{AttributeValue, Presence, Record};
 use serde_json::{Map, Value};
 use uuid::Uuid;
@@ -45,12 +46,17 @@ impl Bench {
     }
 
     /// A client to which everybody is assigned.
-    fn client(&self, name: &str) -> Client {
+    fn client(&self, name: &str) -> Arc<Client> {
         self.changed_client(name, true, |_| ())
     }
 
     /// A client with other settings.
-    fn changed_client(&self, name: &str, everybody: bool, change: impl FnOnce(&mut OidcClient)) -> Client {
+    fn changed_client(
+        &self,
+        name: &str,
+        everybody: bool,
+        change: impl FnOnce(&mut OidcClient),
+    ) -> Arc<Client> {
         let mut oidc = OidcClient {
             kind: OidcKind::Confidential,
             pkce: true,
@@ -136,8 +142,10 @@ impl Bench {
         store.read(|reading| self.provider.standing_in(reading, session, Some(client), NOW)).unwrap()
     }
 
-    fn userinfo(&self, client: &Client, grant: Uuid, now: i64) -> Result<Map<String, Value>, NoGrant> {
-        self.provider.userinfo(&client.app.name, grant, now)
+    /// Userinfo with an access token of a grant.
+    fn userinfo(&self, grant: Uuid, now: i64) -> Result<Map<String, Value>, NoGrant> {
+        let token = access_token::write(self.tenant.store.seal_keys(), grant, now + TOKEN);
+        self.provider.userinfo(&token, now)
     }
 
     fn redeem(&self, client: &Client, code: &str, now: i64) -> Result<Granted, NoGrant> {

@@ -18,6 +18,7 @@ use landbridge_door_pages::sign_in::Notice;
 use landbridge_tenant_core::clock::unix_now;
 use landbridge_tenant_core::provider::{Client, NewGrant, NoCode, WebSession};
 use serde_json::Value;
+use std::sync::Arc;
 
 impl OidcDoor {
     /// An authorization request of a client, which the browser brings. Blocks.
@@ -52,7 +53,11 @@ impl OidcDoor {
     }
 
     /// The client of a request and the request, checked. The error is the answer. Blocks.
-    pub(crate) fn checked(&self, asked: &Asked, parameters: &Parameters) -> Checked<(Client, Authorization)> {
+    pub(crate) fn checked(
+        &self,
+        asked: &Asked,
+        parameters: &Parameters,
+    ) -> Checked<(Arc<Client>, Authorization)> {
         let client = self.client(asked, parameters)?;
         match authorization::check(&client.oidc, parameters) {
             Ok(mut request) => {

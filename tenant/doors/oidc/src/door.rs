@@ -401,7 +401,7 @@ fn image(logo: &Logo) -> Answer {
 
 impl OidcDoor {
     /// The client that is named, if there is one. The error is the answer. Blocks.
-    pub(crate) fn client(&self, asked: &Asked, parameters: &Parameters) -> Checked<Client> {
+    pub(crate) fn client(&self, asked: &Asked, parameters: &Parameters) -> Checked<Arc<Client>> {
         let id = parameters.get("client_id").unwrap_or_default();
         match self.provider.client(id) {
             Ok(Some(client)) => Ok(client),

@@ -38,7 +38,7 @@ const OWN_PAGE: &str = "own page";
 /// Where a person goes after the sign-in.
 pub(crate) enum Destination {
     /// To an application: the client, its request, and the request as text.
-    Application(Box<(Client, Authorization, String)>),
+    Application(Box<(Arc<Client>, Authorization, String)>),
     /// To the person's own page.
     OwnPage,
 }

@@ -65,33 +65,32 @@ impl OidcDoor {
         };
         // 3. The session ends if the token is of it, or the person says so.
         let is_of = |session: &WebSession| is_ours && text("sid") == session.id.to_string();
-        match session {
-            Some(session) if is_of(&session) || says_so => {
-                if self.provider.end(&session, Ending::SignedOut, unix_now()).is_err() {
-                    return Ok(self.failure(asked));
-                }
+        if let Some(session) = session {
+            if !is_of(&session) && !says_so {
+                return Ok(self.sign_out_page(asked, &parameters));
             }
-            Some(_) => {
-                let paths = (
-                    path::SIGN_OUT.parse::<Path>(),
-                    path::OWN_PAGE.parse::<Path>(),
-                    self.forms.cookie(&asked.headers),
-                );
-                let (Ok(action), Ok(stay), Some(value)) = paths else {
-                    return Ok(self.failure(asked));
-                };
-                let csrf = self.forms.proof(&value, FORM_PURPOSE);
-                let page = SignOut { action, csrf, request: Some(parameters.to_query()), name: None, stay };
-                let mut answer = page_of(StatusCode::OK, page.html(&self.frame(asked)), Scripts::None, None);
-                answer.headers_mut().extend(cookies::set(FORM, &value).map(|value| (SET_COOKIE, value)));
-                return Ok(answer);
+            if self.provider.end(&session, Ending::SignedOut, unix_now()).is_err() {
+                return Ok(self.failure(asked));
             }
-            None => {}
         }
         Ok(match back {
             Some(back) => forgotten(asked, see_other(&back)),
             None => self.signed_out(asked),
         })
+    }
+
+    /// The question whether the person wants to sign out.
+    fn sign_out_page(&self, asked: &Asked, parameters: &Parameters) -> Answer {
+        let paths = (path::SIGN_OUT.parse::<Path>(), path::OWN_PAGE.parse::<Path>());
+        let (Ok(action), Ok(stay), Some(value)) = (paths.0, paths.1, self.forms.cookie(&asked.headers))
+        else {
+            return self.failure(asked);
+        };
+        let csrf = self.forms.proof(&value, FORM_PURPOSE);
+        let page = SignOut { action, csrf, request: Some(parameters.to_query()), name: None, stay };
+        let mut answer = page_of(StatusCode::OK, page.html(&self.frame(asked)), Scripts::None, None);
+        answer.headers_mut().extend(cookies::set(FORM, &value).map(|value| (SET_COOKIE, value)));
+        answer
     }
 
     /// The page after the end of the browser's session.

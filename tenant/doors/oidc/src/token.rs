@@ -11,11 +11,11 @@ use landbridge_tenant_core::applications::NotAuthenticated;
 use landbridge_tenant_core::clock::unix_now;
 use landbridge_tenant_core::issuer::Issuer;
 use landbridge_tenant_core::provider::{Client, Granted, NoGrant, OidcKind, TOKEN};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
+use std::sync::Arc;
 
-/// `typ` of an ID token, and of an access token (RFC 9068 2.1).
+/// `typ` of an ID token.
 pub(crate) const ID_TOKEN: &str = "JWT";
-pub(crate) const ACCESS_TOKEN: &str = "at+jwt";
 
 impl OidcDoor {
     /// The token endpoint. Blocks.
@@ -61,7 +61,7 @@ impl OidcDoor {
     }
 
     /// The client that a request names, if it proves itself as a client of its kind must.
-    fn proven_client(&self, asked: &Asked, shown: &Shown) -> Result<Client, NotAuthenticated> {
+    fn proven_client(&self, asked: &Asked, shown: &Shown) -> Result<Arc<Client>, NotAuthenticated> {
         let found = self.provider.client(&shown.id).map_err(|_| NotAuthenticated::Storage)?;
         let client = found.ok_or(NotAuthenticated::Unknown)?;
         match (client.oidc.kind, &shown.secret) {
@@ -79,46 +79,32 @@ impl OidcDoor {
 
 /// The tokens of a grant. None: they cannot be made.
 fn tokens(keys: &Issuer, issuer: &str, client: &Client, granted: Granted, now: i64) -> Option<Value> {
-    let Granted { grant, claims, refresh } = granted;
-    let mut common = Map::new();
-    let put = |to: &mut Map<String, Value>, name: &str, value: Value| drop(to.insert(name.to_owned(), value));
+    let Granted { grant, claims, access, refresh } = granted;
+    let mut id = claims;
     for (name, value) in [
         ("iss", json!(issuer)),
-        ("sub", claims.get("sub").cloned().unwrap_or_default()),
+        ("aud", json!(client.app.name)),
         ("iat", json!(now)),
         ("exp", json!(now.saturating_add(TOKEN))),
         ("auth_time", json!(grant.signed_in_at)),
         ("sid", json!(grant.session.to_string())),
+        ("acr", json!(PASSWORD_OVER_TLS)),
+        ("amr", json!(["pwd"])),
     ] {
-        put(&mut common, name, value);
+        id.insert(name.to_owned(), value);
     }
-    // 1. For the application.
-    let mut id = claims;
-    id.extend(common.clone());
-    put(&mut id, "aud", json!(client.app.name));
-    put(&mut id, "acr", json!(PASSWORD_OVER_TLS));
-    put(&mut id, "amr", json!(["pwd"]));
     if let Some(nonce) = &grant.nonce {
-        put(&mut id, "nonce", json!(nonce));
+        id.insert("nonce".to_owned(), json!(nonce));
     }
-    // 2. For this server's userinfo.
-    let mut access = common;
-    put(&mut access, "aud", json!(issuer));
-    put(&mut access, "client_id", json!(client.app.name));
-    put(&mut access, "scope", json!(grant.scopes));
-    put(&mut access, "jti", json!(uuid::Uuid::new_v4().to_string()));
-    put(&mut access, "grant", json!(grant.id.to_string()));
-    let algorithm = client.oidc.algorithm;
-    let sign = |kind, claims| keys.sign(algorithm, kind, claims).ok();
     let mut answer = json!({
-        "access_token": sign(ACCESS_TOKEN, &access)?,
+        "access_token": access.as_str(),
         "token_type": "Bearer",
         "expires_in": TOKEN,
         "scope": grant.scopes,
-        "id_token": sign(ID_TOKEN, &id)?,
+        "id_token": keys.sign(client.oidc.algorithm, ID_TOKEN, &id).ok()?,
     });
     if let (Some(refresh), Some(members)) = (refresh, answer.as_object_mut()) {
-        put(members, "refresh_token", json!(refresh.as_str()));
+        members.insert("refresh_token".to_owned(), json!(refresh.as_str()));
     }
     Some(answer)
 }

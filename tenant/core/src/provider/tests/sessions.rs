@@ -90,11 +90,11 @@ fn a_session_and_its_grants_end_with_each_state_that_ends_the_account() {
         let (session, granted, token) = bench.refresh_token(&client, NOW);
         let (_, cookie) = bench.session(1, NOW);
         let (_, other) = bench.session(2, NOW);
-        assert!(bench.userinfo(&client, granted.grant.id, NOW).is_ok(), "{what}");
+        assert!(bench.userinfo(granted.grant.id, NOW).is_ok(), "{what}");
         change(&bench);
         assert!(matches!(bench.standing(&session, &client), Standing::Over), "{what}");
         // With the upload of an account that may not go on its sessions are deleted at once, in other cases when one is used.
-        assert!(bench.userinfo(&client, granted.grant.id, NOW).is_err(), "{what}");
+        assert!(bench.userinfo(granted.grant.id, NOW).is_err(), "{what}");
         assert!(bench.provider.refresh(&client, &token, NOW).is_err(), "{what}");
         assert!(!bench.has_grant(granted.grant.id), "{what}: the grant is deleted");
         assert!(bench.provider.session(&cookie, NOW).unwrap().is_none(), "{what}");
@@ -128,7 +128,7 @@ fn who_is_not_assigned_keeps_the_session_and_loses_the_grants_at_that_applicatio
     };
     bench.tenant.send(&linked(page(Vec::new()), vec![left]));
     assert!(matches!(bench.standing(&session, &wiki), Standing::NotAssigned));
-    assert!(is_over(bench.userinfo(&wiki, granted.grant.id, NOW)));
+    assert!(is_over(bench.userinfo(granted.grant.id, NOW)));
     assert!(is_over(bench.provider.refresh(&wiki, &token, NOW)));
     assert!(!bench.has_grant(granted.grant.id));
     assert!(bench.has_session(session.id) && bench.redeem(&mail, &at_mail, NOW).is_ok());
@@ -138,7 +138,7 @@ fn who_is_not_assigned_keeps_the_session_and_loses_the_grants_at_that_applicatio
 fn a_person_of_a_domain_that_the_application_does_not_serve_is_not_assigned() {
     let bench = Bench::new();
     let other = bench.tenant.other_domain();
-    let mut client = bench.client("wiki");
+    let mut client = Client::clone(&bench.client("wiki"));
     let (session, _) = bench.session(1, NOW);
     let row = |row| landbridge_tenant_rules::model::AppDomain { row, dns_name: String::new() };
     for (rows, is_served) in

@@ -1,4 +1,4 @@
-//! Forged tokens at userinfo and as the hint of a sign-out, and keys that are rotated while people sign in.
+//! Forged ID tokens as the hint of a sign-out and at userinfo, and keys that are rotated while people sign in.
 //! Neighbours: `tenant/core` tests signatures character by character.
 
 use super::*;
@@ -51,14 +51,6 @@ impl Forge {
         format!("{signed}.{}", URL_SAFE_NO_PAD.encode(self.key.sign(signed.as_bytes()).unwrap()))
     }
 
-    /// An access token with changed claims.
-    pub(super) fn access(&self, claims: &Value, change: impl FnOnce(&mut Value)) -> String {
-        let mut claims = claims.clone();
-        change(&mut claims);
-        let head = [self.head.clone(), Map::from_iter([("typ".to_owned(), json!("at+jwt"))])];
-        self.signed(&head.into_iter().flatten().collect(), &claims)
-    }
-
     /// A token of this kind with a changed head.
     fn headed(&self, kind: &str, claims: &Value, change: &[(&str, Value)]) -> String {
         let mut head = self.head.clone();
@@ -95,7 +87,7 @@ async fn a_token_that_the_key_of_its_name_did_not_sign_opens_nothing() {
         let (edge, _, mut browser, secret) = served(|oidc| oidc.algorithm = algorithm.to_owned()).await;
         let page = signed_in(&mut browser, "openid", ALICE, RIGHT).await;
         let (_, tokens) = redeem(&mut browser, &secret, &code(&page)).await;
-        let (access, id) = (text(&tokens, "access_token").to_owned(), text(&tokens, "id_token").to_owned());
+        let id = text(&tokens, "id_token").to_owned();
         let own = Forge::of(&edge, algorithm);
         let stranger = own.stranger(algorithm);
         let members: Map<String, Value> = stranger
@@ -111,59 +103,48 @@ async fn a_token_that_the_key_of_its_name_did_not_sign_opens_nothing() {
             let claims = claims.split('.').next().unwrap();
             format!("{}.{claims}.", URL_SAFE_NO_PAD.encode(r#"{"alg":"none"}"#))
         };
-        for (place, token, kind) in [("userinfo", &access, "at+jwt"), ("hint", &id, "JWT")] {
-            let claims = claims_of(token);
-            let (signed, signature) = token.rsplit_once('.').unwrap();
-            let forged: Vec<(&str, String)> = vec![
-                ("no signature", format!("{signed}.")),
-                ("`none`", none(token)),
-                ("`none` beside the name", own.headed(kind, &claims, &[("alg", json!("none"))])),
-                ("a stranger's key under the name", stranger.headed(kind, &claims, &[])),
-                (
-                    "a stranger's key that comes along",
-                    stranger.headed(kind, &claims, &[("jwk", json!(members))]),
-                ),
-                ("jku", stranger.headed(kind, &claims, &[("jku", json!("https://evil.example.com/jwks"))])),
-                ("x5u", stranger.headed(kind, &claims, &[("x5u", json!("https://evil.example.com/x.pem"))])),
-                ("a path for a name", stranger.headed(kind, &claims, &[("kid", json!("../../../dev/null"))])),
-                (
-                    "an unknown name",
-                    own.headed(kind, &claims, &[("kid", json!(stranger.key.public().thumbprint()))]),
-                ),
-                ("another algorithm of ours", own.headed(kind, &claims, &[("alg", json!(other))])),
-                (
-                    "the key of the other algorithm",
-                    Forge::of(&edge, other).stranger(other).headed(kind, &claims, &[]),
-                ),
-                ("HS256", own.headed(kind, &claims, &[("alg", json!("HS256"))])),
-                ("crit", own.headed(kind, &claims, &[("crit", json!(["x"])), ("x", json!(1))])),
-                ("another kind", own.headed(if kind == "JWT" { "at+jwt" } else { "JWT" }, &claims, &[])),
-                (
-                    "the signature of another token",
-                    format!("{}.{signature}", own.headed(kind, &json!({}), &[]).rsplit_once('.').unwrap().0),
-                ),
-                ("no token", "x".to_owned()),
-                ("dots", "..".to_owned()),
-            ];
-            for (what, forged) in forged {
-                if place == "userinfo" {
-                    assert_eq!(
-                        browser.userinfo(&forged).await.0,
-                        StatusCode::UNAUTHORIZED,
-                        "{algorithm}: {what}"
-                    );
-                } else {
-                    let page = browser.get(&sign_out(&forged)).await;
-                    assert_eq!((page.status, page.redirect()), (StatusCode::OK, None), "{algorithm}: {what}");
-                    let silent = browser.get(&format!("/authorize?{}", changed("prompt", "none"))).await;
-                    assert!(silent.parameter("code").is_some(), "{algorithm}: {what}: the session goes on");
-                }
-            }
+        let (kind, claims) = ("JWT", claims_of(&id));
+        let (signed, signature) = id.rsplit_once('.').unwrap();
+        let forged: Vec<(&str, String)> = vec![
+            ("no signature", format!("{signed}.")),
+            ("`none`", none(&id)),
+            ("`none` beside the name", own.headed(kind, &claims, &[("alg", json!("none"))])),
+            ("a stranger's key under the name", stranger.headed(kind, &claims, &[])),
+            ("a stranger's key that comes along", stranger.headed(kind, &claims, &[("jwk", json!(members))])),
+            ("jku", stranger.headed(kind, &claims, &[("jku", json!("https://evil.example.com/jwks"))])),
+            ("x5u", stranger.headed(kind, &claims, &[("x5u", json!("https://evil.example.com/x.pem"))])),
+            ("a path for a name", stranger.headed(kind, &claims, &[("kid", json!("../../../dev/null"))])),
+            (
+                "an unknown name",
+                own.headed(kind, &claims, &[("kid", json!(stranger.key.public().thumbprint()))]),
+            ),
+            ("another algorithm of ours", own.headed(kind, &claims, &[("alg", json!(other))])),
+            (
+                "the key of the other algorithm",
+                Forge::of(&edge, other).stranger(other).headed(kind, &claims, &[]),
+            ),
+            ("HS256", own.headed(kind, &claims, &[("alg", json!("HS256"))])),
+            ("crit", own.headed(kind, &claims, &[("crit", json!(["x"])), ("x", json!(1))])),
+            ("another kind", own.headed("at+jwt", &claims, &[])),
+            (
+                "the signature of another token",
+                format!("{}.{signature}", own.headed(kind, &json!({}), &[]).rsplit_once('.').unwrap().0),
+            ),
+            ("no token", "x".to_owned()),
+            ("dots", "..".to_owned()),
+        ];
+        for (what, forged) in forged {
+            let page = browser.get(&sign_out(&forged)).await;
+            assert_eq!((page.status, page.redirect()), (StatusCode::OK, None), "{algorithm}: {what}");
+            let silent = browser.get(&format!("/authorize?{}", changed("prompt", "none"))).await;
+            assert!(silent.parameter("code").is_some(), "{algorithm}: {what}: the session goes on");
+            assert_eq!(browser.userinfo(&forged).await.0, StatusCode::UNAUTHORIZED, "{algorithm}: {what}");
         }
-        // The forge itself works, so each refusal above is for its reason.
-        let again =
-            own.headed("at+jwt", &claims_of(&access), &[("jku", json!("https://evil.example.com/jwks"))]);
-        assert_eq!(browser.userinfo(&again).await.0, StatusCode::OK, "a place in the head is not looked at");
+        // No token that is signed is an access token.
+        for kind in ["JWT", "at+jwt"] {
+            let token = own.headed(kind, &claims, &[]);
+            assert_eq!(browser.userinfo(&token).await.0, StatusCode::UNAUTHORIZED, "{algorithm}: {kind}");
+        }
         // A hint of another issuer, client or session ends nothing.
         for (name, value) in [
             ("iss", json!("https://evil.example.com")),
@@ -175,7 +156,9 @@ async fn a_token_that_the_key_of_its_name_did_not_sign_opens_nothing() {
             let page = browser.get(&sign_out(&own.headed("JWT", &claims, &[]))).await;
             assert_eq!((page.status, page.redirect()), (StatusCode::OK, None), "{name}: {value}");
         }
-        let page = browser.get(&sign_out(&own.headed("JWT", &claims_of(&id), &[]))).await;
+        // The forge itself works, so each refusal above is for its reason. A place in the head is not looked at.
+        let elsewhere = [("jku", json!("https://evil.example.com/jwks"))];
+        let page = browser.get(&sign_out(&own.headed("JWT", &claims_of(&id), &elsewhere))).await;
         assert_eq!(page.location().as_str(), format!("{BYE}?state=s"));
     }
 }
