@@ -253,7 +253,6 @@ const STEPS: [&str; 3] = [
          ends_at      INTEGER NOT NULL
      ) STRICT, WITHOUT ROWID;
      CREATE INDEX grants_by_session ON grants(session);
-     CREATE INDEX grants_by_object ON grants(object);
      CREATE INDEX grants_by_end ON grants(ends_at);",
 ];
 

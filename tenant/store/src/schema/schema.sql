@@ -310,7 +310,6 @@ CREATE TABLE grants (
     ends_at      INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX grants_by_session ON grants(session);
-CREATE INDEX grants_by_object ON grants(object);
 CREATE INDEX grants_by_end ON grants(ends_at);
 
 CREATE TABLE app_secrets (

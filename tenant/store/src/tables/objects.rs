@@ -195,7 +195,7 @@ pub fn forget_own(writing: &Writing<'_>, object: Uuid) -> Result<(), StoreError>
         "DELETE FROM lockouts WHERE object = ?1",
         "DELETE FROM known_sources WHERE object = ?1",
         "DELETE FROM ad_budget WHERE object = ?1",
-        "DELETE FROM grants WHERE object = ?1",
+        "DELETE FROM grants WHERE session IN (SELECT id FROM web_sessions WHERE object = ?1)",
         "DELETE FROM web_sessions WHERE object = ?1",
         "DELETE FROM canaries WHERE object = ?1",
         "DELETE FROM refused_members WHERE object = ?1",
