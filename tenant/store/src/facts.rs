@@ -12,7 +12,7 @@ use landbridge_crypto::seal::SealKeys;
 use landbridge_tenant_rules::lockout::{AdBudget, Source, Standing};
 use landbridge_tenant_rules::model::{Attributes, Domain, Object};
 use landbridge_tenant_rules::names::Whose;
-use landbridge_tenant_rules::policies::{PolicyOwner, Resultant};
+use landbridge_tenant_rules::policies::PolicyOwner;
 use landbridge_tenant_rules::privileged::{lacks_permission, rid_of};
 use landbridge_tenant_rules::sign_in::{AccountFacts, DigestFact, DomainFacts, Facts, SourceFacts, Subject};
 use landbridge_tenant_rules::verdict::Why;
@@ -102,8 +102,6 @@ pub struct KnownAccount {
     pub domain: Domain,
     /// Its attributes.
     pub attributes: Attributes,
-    /// The password and lockout policy that applies to it.
-    pub password_policy: Resultant,
     /// Whether the application is assigned to it. Without an application: true.
     pub assigned: bool,
     /// Whether it is a canary.
@@ -121,14 +119,13 @@ pub fn known_account(
     let Some(account) = objects::find(reading, object)? else { return Ok(None) };
     let Some(domain) = domains::by_id(reading, account.domain)? else { return Ok(None) };
     let attributes = attributes::of(reading, object)?;
-    let password_policy = password_policy(reading, &domain, object, &attributes)?;
     let assigned = match application {
         None => true,
         Some(app) => app_groups::is_assigned(reading, app, &domain, object, attributes.primary_group_id)?,
     };
     let canary = canaries::is_one(reading, object)?;
     let blocked = blocks::since(reading, object)?.is_some();
-    Ok(Some(KnownAccount { object: account, domain, attributes, password_policy, assigned, canary, blocked }))
+    Ok(Some(KnownAccount { object: account, domain, attributes, assigned, canary, blocked }))
 }
 
 /// The facts of a sign-in of this account, whatever it is called by now; none: it is not known.
@@ -138,7 +135,8 @@ pub fn of_account(
     origin: &Origin<'_>,
 ) -> Result<Option<Stored>, StoreError> {
     let Some(known) = known_account(reading, object, origin.application)? else { return Ok(None) };
-    let KnownAccount { object: account, domain, attributes, password_policy, .. } = known;
+    let KnownAccount { object: account, domain, attributes, .. } = known;
+    let resultant = password_policy(reading, &domain, object, &attributes)?;
     let admission = signin_policy(reading, &domain, object, &attributes)?;
     let digest = digests::find(reading, object)?;
     let seen_at = known_sources::seen_at(reading, object, &origin.hashes(object))?;
@@ -160,7 +158,7 @@ pub fn of_account(
         present: account.presence == Presence::Present,
         protected_user: account.protected_user,
         attributes,
-        password_policy: password_policy.policy,
+        password_policy: resultant.policy,
         digest: if digest.is_some() { DigestFact::Readable } else { DigestFact::Absent },
         digest_is_current: digest.as_ref().is_some_and(is_current),
         rid: account.sid.as_deref().and_then(|sid| rid_of(sid, &domain.sid)),
@@ -172,8 +170,8 @@ pub fn of_account(
         dns_name: domain.dns_name,
         sid: domain.sid,
         policy: admission.policy,
-        budget: AdBudget::of(&password_policy.policy),
-        budget_is_domains: password_policy.owner == PolicyOwner::Domain,
+        budget: AdBudget::of(&resultant.policy),
+        budget_is_domains: resultant.owner == PolicyOwner::Domain,
     };
     let facts = Facts {
         subject: Subject::Account(object),

@@ -5,6 +5,7 @@ use crate::sign_ins::Source;
 use landbridge_crypto::bearer::BearerSecret;
 use landbridge_tenant_rules::account_state::{Account, veto};
 use landbridge_tenant_rules::lockout::Standing as SourceStanding;
+use landbridge_tenant_rules::model::Policy;
 use landbridge_tenant_rules::names::{Whose, folded};
 use landbridge_tenant_store::facts::{self, KnownAccount, Origin};
 use landbridge_tenant_store::tables::web_sessions::{self, WebSession};
@@ -316,8 +317,8 @@ impl Provider {
         let Some(known) = facts::known_account(reading, session.object, application)? else {
             return Ok(Standing::Over);
         };
-        let account =
-            Account::known(&known.attributes, &known.password_policy.policy, known.object.protected_user);
+        // The age of a password and a lock end no session, so the policy does not matter.
+        let account = Account::known(&known.attributes, &Policy::default(), known.object.protected_user);
         let is_good = known.object.presence == Presence::Present
             && !known.blocked
             && !known.canary

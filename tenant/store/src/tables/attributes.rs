@@ -24,12 +24,17 @@ pub enum Overwrite {
 
 /// All attributes of an object. Of octets their size: [`octets`] reads them.
 pub fn of(reading: &Reading<'_>, object: Uuid) -> Result<Attributes, StoreError> {
-    known(rows(
-        reading,
-        object,
-        "SELECT name, stamp, CASE name WHEN 'thumbnailPhoto' THEN length(value) ELSE value END \
+    let mut statement = reading.prepare_cached(
+        "SELECT name, CASE name WHEN 'thumbnailPhoto' THEN length(value) ELSE value END \
          FROM attributes WHERE object = ?1",
-    )?)
+    )?;
+    let mut rows = statement.query([object.as_bytes()])?;
+    let mut known = Attributes::default();
+    while let Some(row) = rows.next()? {
+        let name = row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?;
+        set_field(&mut known, name, row.get(1)?)?;
+    }
+    Ok(known)
 }
 
 /// The octets of an attribute of an object; none: it has no value of octets.
