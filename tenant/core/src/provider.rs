@@ -13,15 +13,14 @@ mod grants;
 pub mod own_page;
 mod sessions;
 
-use crate::applications::Application;
 use crate::issuer::{Issuer, NotSigned};
+pub use clients::Client;
 use clients::Clients;
 pub use grants::{Granted, NewGrant, NoCode, NoGrant};
 pub use landbridge_tenant_rules::model::{OidcClient, OidcKind, RedirectUri, SigningAlgorithm, SubjectKind};
 use landbridge_tenant_store::Store;
 pub use landbridge_tenant_store::StoreError;
 pub use landbridge_tenant_store::tables::web_sessions::WebSession;
-use sessions::Standing;
 pub use sessions::{BegunSession, Ending, NamedAccount, NewSession, OpenSession};
 pub(crate) use sessions::{end_all_of, note_end};
 use std::sync::Arc;
@@ -57,16 +56,6 @@ pub struct Provider {
     issuer: Issuer,
     lives: Lives,
     clients: Arc<Clients>,
-}
-
-/// An application as a client of OpenID Connect.
-#[derive(Debug, Clone)]
-pub struct Client {
-    /// The application. Its name is the `client_id`.
-    pub app: Application,
-    /// How it signs people in.
-    pub oidc: OidcClient,
-    salt: [u8; 32],
 }
 
 impl Provider {

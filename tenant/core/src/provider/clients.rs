@@ -2,13 +2,25 @@
 //! the same snapshot: whoever changes an application, in this process or another, gives it another number.
 //! Neighbours: `tables::changes` in the store has the numbers.
 
-use super::Client;
+use crate::applications::Application;
 use crate::lock::lock;
+use landbridge_tenant_rules::model::OidcClient;
 use landbridge_tenant_store::tables::{app_oidc, apps, changes};
 use landbridge_tenant_store::{Reading, StoreError};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use uuid::Uuid;
+
+/// An application as a client of OpenID Connect.
+#[derive(Debug, Clone)]
+pub struct Client {
+    /// The application. Its name is the `client_id`.
+    pub app: Application,
+    /// How it signs people in.
+    pub oidc: OidcClient,
+    /// What a pairwise `sub` is hashed with.
+    pub(super) salt: [u8; 32],
+}
 
 /// The clients that were read.
 #[derive(Debug, Default)]
@@ -47,7 +59,7 @@ impl Clients {
         &self,
         reading: &Reading<'_>,
         number: i64,
-        app: Option<super::Application>,
+        app: Option<Application>,
     ) -> Result<Option<Arc<Client>>, StoreError> {
         let Some(app) = app.filter(|app| app.revoked_at.is_none()) else { return Ok(None) };
         let Some((oidc, salt)) = app_oidc::with_salt(reading, app.id)? else { return Ok(None) };

@@ -1,7 +1,7 @@
 //! Grants: a code is made, redeemed once, and followed by refresh tokens, each of which is good once.
 
-use super::sessions::{end_one, must_note};
-use super::{CODE, Client, Ending, Provider, Standing, TOKEN, access_token};
+use super::sessions::{Standing, end_one, must_note};
+use super::{CODE, Client, Ending, Provider, TOKEN, access_token};
 use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;

@@ -6,7 +6,9 @@ mod clients;
 mod grants;
 mod sessions;
 
+use super::sessions::Standing;
 use super::*;
+use crate::applications::Application;
 use crate::numbers::Numbers;
 use landbridge_crypto::bearer::BearerSecret;
 use landbridge_tenant_fixture::*;
