@@ -1,8 +1,8 @@
 //! The handle on OpenID Connect: clients, sessions of people, codes and refresh tokens.
 //!
-//! No person is decided upon from memory: each step reads the account, the assignment and the session again, in the transaction that
-//! writes what follows from them. A session ends with the password version that it was made under, and with it all that was
-//! granted in it.
+//! No person is decided upon from memory: each step reads the account, the assignment and the session again, in the
+//! transaction that writes what follows from them. A session ends with the password version that it was made under, and
+//! with it all that was granted in it.
 //! Neighbours: [`crate::issuer`] signs tokens, [`crate::sign_ins`] decides about passwords; the OpenID Connect door speaks
 //! the protocol.
 
@@ -22,7 +22,7 @@ use landbridge_tenant_store::Store;
 pub use landbridge_tenant_store::StoreError;
 pub use landbridge_tenant_store::tables::web_sessions::WebSession;
 pub use sessions::{BegunSession, Ending, NamedAccount, NewSession, OpenSession};
-pub(crate) use sessions::{end_all_of, note_end};
+pub(crate) use sessions::{end_all_of, end_one};
 use std::sync::Arc;
 
 /// How long things last, in seconds.

@@ -112,8 +112,7 @@ impl Store {
             // they are checked.
             connection.pragma_update(None, "foreign_keys", false)?;
             // 2. The change itself.
-            let transaction =
-                connection.as_mut().transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
             let writing = Writing::of(&transaction);
             let (answer, count) = change(&writing)?;
             let number = writing.change();

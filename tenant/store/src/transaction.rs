@@ -15,7 +15,6 @@ pub struct Reading<'a>(&'a Connection);
 
 /// One transaction that may write. It can read as well, and sees what it has written.
 pub struct Writing<'a> {
-    connection: &'a Connection,
     reading: Reading<'a>,
     /// The number of its change of the directory or of an application.
     change: Cell<Option<i64>>,
@@ -49,7 +48,7 @@ impl<'a> Reading<'a> {
 impl<'a> Writing<'a> {
     /// The caller has begun a transaction on this connection.
     pub(crate) fn of(connection: &'a Connection) -> Self {
-        Self { connection, reading: Reading::of(connection), change: Cell::new(None) }
+        Self { reading: Reading::of(connection), change: Cell::new(None) }
     }
 
     /// The number of its change; none: it has changed nothing that has one.
@@ -63,7 +62,7 @@ impl<'a> Writing<'a> {
 
     /// Runs a statement, which is kept for the next call; returns the number of rows that it changed.
     pub(crate) fn execute(&self, sql: &str, params: impl Params) -> rusqlite::Result<usize> {
-        self.connection.prepare_cached(sql)?.execute(params)
+        self.prepare_cached(sql)?.execute(params)
     }
 }
 

@@ -8,7 +8,7 @@
 
 use crate::StoreError;
 use rusqlite::{Connection, TransactionBehavior};
-use std::ops::Deref;
+use std::ops::{Deref, DerefMut};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
@@ -56,8 +56,8 @@ impl Writer {
         &self,
         change: impl FnOnce(&Connection) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
-        let mut held = self.connection();
-        let transaction = held.0.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let mut connection = self.connection();
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let answer = change(&transaction)?;
         transaction.commit()?;
         Ok(answer)
@@ -172,18 +172,17 @@ impl Drop for Turn<'_> {
 /// The connection without an open transaction.
 pub(crate) struct Idle<'a>(MutexGuard<'a, Held>);
 
-impl Idle<'_> {
-    /// The connection, to begin a transaction.
-    pub(crate) fn as_mut(&mut self) -> &mut Connection {
-        &mut self.0.connection
-    }
-}
-
 impl Deref for Idle<'_> {
     type Target = Connection;
 
     fn deref(&self) -> &Connection {
         &self.0.connection
+    }
+}
+
+impl DerefMut for Idle<'_> {
+    fn deref_mut(&mut self) -> &mut Connection {
+        &mut self.0.connection
     }
 }
 

@@ -5,7 +5,7 @@ use crate::administration::domain::Actor;
 use crate::administration::parts::Inner;
 use crate::administration::people::one_account;
 use crate::administration::request::{AdminResponse, MAX_ROWS, SessionRow, refusal};
-use crate::provider::{Ending, end_all_of, note_end};
+use crate::provider::{self, Ending, end_all_of};
 use landbridge_tenant_store::StoreError;
 use landbridge_tenant_store::tables::{attributes, web_sessions};
 use uuid::Uuid;
@@ -44,8 +44,7 @@ pub(super) fn end_one(actor: &Actor<'_>, session: Uuid) -> Result<AdminResponse,
         let Some(found) = web_sessions::named(writing, session)? else {
             return Ok(refusal("there is no such session", "see `landbridge-tenant sessions list`"));
         };
-        web_sessions::end(writing, session)?;
-        note_end(writing, (session, found.object), (&actor.name, Ending::Administrator), actor.now)?;
+        provider::end_one(writing, &found, (&actor.name, Ending::Administrator), actor.now)?;
         Ok(AdminResponse::Done(format!("session {session} has ended, with all that was granted in it")))
     })
 }

@@ -1,5 +1,5 @@
-//! Access tokens: the id of a grant and a time, under a keyed hash. They mean nothing to anybody but this server, which reads the
-//! grant again at each use. So they need no row of their own, and they end with their grant.
+//! Access tokens: the id of a grant and a time, under a keyed hash. Only this server can read them, and it reads the grant
+//! again at each use. So they need no row of their own, and they end with their grant.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;

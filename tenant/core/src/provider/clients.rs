@@ -1,5 +1,7 @@
-//! The clients, as this process read them last. They are good for one number of the last change only, which is read each time in
-//! the same snapshot: whoever changes an application, in this process or another, gives it another number.
+//! The clients, as this process read them last.
+//!
+//! Each change of an application, by this process or another, gives the database a new number. The number is read in each
+//! snapshot, and the clients in memory are used under their own number only.
 //! Neighbours: `tables::changes` in the store has the numbers.
 
 use crate::applications::Application;
@@ -37,52 +39,43 @@ struct Read {
 impl Clients {
     /// The client with this `client_id`, if it is not revoked.
     pub(super) fn named(&self, reading: &Reading<'_>, name: &str) -> Result<Option<Arc<Client>>, StoreError> {
-        let number = changes::last(reading)?.any;
-        if let Some(found) = lock(&self.0).at(number).and_then(|read| read.by_name.get(name)) {
-            return Ok(Some(found.clone()));
-        }
-        let app = apps::named(reading, name)?;
-        self.complete(reading, number, app)
+        self.find(reading, |read| read.by_name.get(name), || apps::named(reading, name))
     }
 
     /// The client with this id, if it is not revoked.
     pub(super) fn with_id(&self, reading: &Reading<'_>, id: Uuid) -> Result<Option<Arc<Client>>, StoreError> {
-        let number = changes::last(reading)?.any;
-        if let Some(found) = lock(&self.0).at(number).and_then(|read| read.by_id.get(&id)) {
-            return Ok(Some(found.clone()));
-        }
-        let app = apps::find(reading, id)?;
-        self.complete(reading, number, app)
+        self.find(reading, |read| read.by_id.get(&id), || apps::find(reading, id))
     }
 
-    fn complete(
+    fn find(
         &self,
         reading: &Reading<'_>,
-        number: i64,
-        app: Option<Application>,
+        kept: impl Fn(&Read) -> Option<&Arc<Client>>,
+        stored: impl FnOnce() -> Result<Option<Application>, StoreError>,
     ) -> Result<Option<Arc<Client>>, StoreError> {
-        let Some(app) = app.filter(|app| app.revoked_at.is_none()) else { return Ok(None) };
+        // 1. As it was read last, if nothing has changed since.
+        let number = changes::last(reading)?.any;
+        {
+            let read = lock(&self.0);
+            if read.number == number
+                && let Some(client) = kept(&read)
+            {
+                return Ok(Some(client.clone()));
+            }
+        }
+        // 2. As it is stored.
+        let Some(app) = stored()?.filter(|app| app.revoked_at.is_none()) else { return Ok(None) };
         let Some((oidc, salt)) = app_oidc::with_salt(reading, app.id)? else { return Ok(None) };
         let client = Arc::new(Client { app, oidc, salt });
+        // 3. It is kept, unless another thread has read a later state.
         let mut read = lock(&self.0);
-        // A snapshot that was taken before another one's change adds nothing.
         if read.number < number {
             *read = Read { number, ..Read::default() };
         }
-        if let Some(read) = read.at_mut(number) {
+        if read.number == number {
             read.by_name.insert(client.app.name.clone(), client.clone());
             read.by_id.insert(client.app.id, client.clone());
         }
         Ok(Some(client))
-    }
-}
-
-impl Read {
-    fn at(&self, number: i64) -> Option<&Self> {
-        (self.number == number).then_some(self)
-    }
-
-    fn at_mut(&mut self, number: i64) -> Option<&mut Self> {
-        (self.number == number).then_some(self)
     }
 }

@@ -1,6 +1,6 @@
 //! Grants: a code is made, redeemed once, and followed by refresh tokens, each of which is good once.
 
-use super::sessions::{Standing, end_one, must_note};
+use super::sessions::{Standing, end_one, note_use_in};
 use super::{CODE, Client, Ending, Provider, TOKEN, access_token};
 use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine as _;
@@ -130,11 +130,7 @@ impl Provider {
             let Some(session) = web_sessions::named(writing, session.id)? else {
                 return Ok(Err(NoCode::SessionEnded));
             };
-            let standing = match self.is_alive(&session, now) {
-                true => self.standing_in(writing, &session, Some(client), now)?,
-                false => Standing::Over,
-            };
-            match standing {
+            match self.standing_in(writing, &session, Some(client), now)? {
                 Standing::Good(_) => {}
                 Standing::NotAssigned => return Ok(Err(NoCode::NotAssigned)),
                 Standing::Over => {
@@ -143,9 +139,7 @@ impl Provider {
                 }
             }
             // 2. The grant.
-            if must_note(&session, now) {
-                web_sessions::note_use(writing, session.id, now)?;
-            }
+            note_use_in(writing, &session, now)?;
             grants::insert(writing, &grant, now)?;
             if let Some((actor, detail)) = &note {
                 let subject = session.object.to_string();
@@ -207,8 +201,7 @@ impl Provider {
         grant: &Grant,
         now: i64,
     ) -> Result<Option<(WebSession, Box<KnownAccount>)>, StoreError> {
-        let session = web_sessions::named(reading, grant.session)?;
-        let Some(session) = session.filter(|session| self.is_alive(session, now)) else { return Ok(None) };
+        let Some(session) = web_sessions::named(reading, grant.session)? else { return Ok(None) };
         Ok(match self.standing_in(reading, &session, Some(client), now)? {
             Standing::Good(person) => Some((session, person)),
             Standing::Over | Standing::NotAssigned => None,
@@ -250,9 +243,7 @@ impl Provider {
             };
             let claims = self.claims_in(writing, client, &person, &grant.scopes)?;
             // 3. The next secret replaces this one. An application that refreshes uses the session.
-            if must_note(&session, now) {
-                web_sessions::note_use(writing, session.id, now)?;
-            }
+            note_use_in(writing, &session, now)?;
             let life = if is_offline(&grant.scopes) { self.lives.refresh } else { TOKEN };
             let ends_at = now.saturating_add(life).min(session.ends_at);
             grants::turn(writing, id, (&hash, &next.hash()), ends_at)?;

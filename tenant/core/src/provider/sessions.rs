@@ -92,7 +92,7 @@ impl Ending {
 }
 
 /// Writes into the audit log that a session has ended.
-pub(crate) fn note_end(
+fn note_end(
     writing: &Writing<'_>,
     (session, object): (Uuid, Uuid),
     (actor, why): (&str, Ending),
@@ -133,7 +133,7 @@ pub struct OpenSession {
 pub(super) enum Standing {
     /// The person may, with this account.
     Good(Box<KnownAccount>),
-    /// The account is gone, disabled, blocked or expired, or its password is another one.
+    /// The session's time is over; or the account is gone, disabled, blocked or expired, or its password is another one.
     Over,
     /// Not at this application.
     NotAssigned,
@@ -264,12 +264,8 @@ impl Provider {
         let by = (actor.as_str(), Ending::OnOwnPage);
         self.store.write_short("web-session-end", |writing| {
             let Some(id) = ended else { return end_all_of(writing, (object, Some(own.id)), by, now) };
-            let is_own = web_sessions::named(writing, id)?.is_some_and(|found| found.object == object);
-            if !is_own || !web_sessions::end(writing, id)? {
-                return Ok(0);
-            }
-            note_end(writing, (id, object), by, now)?;
-            Ok(1)
+            let found = web_sessions::named(writing, id)?.filter(|found| found.object == object);
+            found.map_or(Ok(0), |session| end_one(writing, &session, by, now).map(usize::from))
         })
     }
 
@@ -295,14 +291,13 @@ impl Provider {
         self.store.write("web-sessions-sweep", |writing| web_sessions::sweep(writing, now, self.lives.idle))
     }
 
-    pub(super) fn is_alive(&self, session: &WebSession, now: i64) -> bool {
+    fn is_alive(&self, session: &WebSession, now: i64) -> bool {
         now < session.ends_at && now.saturating_sub(session.seen_at) < self.lives.idle
     }
 
     /// Whether a session has not ended, at whatever application.
     fn goes_on(&self, reading: &Reading<'_>, session: &WebSession, now: i64) -> Result<bool, StoreError> {
-        Ok(self.is_alive(session, now)
-            && !matches!(self.standing_in(reading, session, None, now)?, Standing::Over))
+        Ok(!matches!(self.standing_in(reading, session, None, now)?, Standing::Over))
     }
 
     /// Whether the person of a session may go on at this application; without one: whether at any.
@@ -313,6 +308,9 @@ impl Provider {
         client: Option<&Client>,
         now: i64,
     ) -> Result<Standing, StoreError> {
+        if !self.is_alive(session, now) {
+            return Ok(Standing::Over);
+        }
         let application = client.map(|client| client.app.id);
         let Some(known) = facts::known_account(reading, session.object, application)? else {
             return Ok(Standing::Over);
@@ -333,13 +331,18 @@ impl Provider {
     }
 }
 
-/// Whether the use of a session is to be noted: if that was not done in the minute before.
-pub(super) fn must_note(session: &WebSession, now: i64) -> bool {
+/// Notes that a session was used, unless that was noted in the minute before.
+pub(super) fn note_use_in(writing: &Writing<'_>, session: &WebSession, now: i64) -> Result<(), StoreError> {
+    if must_note(session, now) { web_sessions::note_use(writing, session.id, now) } else { Ok(()) }
+}
+
+/// Whether the use of a session is to be noted.
+fn must_note(session: &WebSession, now: i64) -> bool {
     now.saturating_sub(session.seen_at) >= NOTED
 }
 
 /// Ends a session, and all that was granted in it, and writes that into the audit log. False: it has ended already.
-pub(super) fn end_one(
+pub(crate) fn end_one(
     writing: &Writing<'_>,
     session: &WebSession,
     by: (&str, Ending),

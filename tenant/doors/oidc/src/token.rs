@@ -79,8 +79,7 @@ impl OidcDoor {
 
 /// The tokens of a grant. None: they cannot be made.
 fn tokens(keys: &Issuer, issuer: &str, client: &Client, granted: Granted, now: i64) -> Option<Value> {
-    let Granted { grant, claims, access, refresh } = granted;
-    let mut id = claims;
+    let Granted { grant, claims: mut id, access, refresh } = granted;
     for (name, value) in [
         ("iss", json!(issuer)),
         ("aud", json!(client.app.name)),

@@ -81,7 +81,9 @@ pub fn set(
     new_salt: &[u8; 32],
 ) -> Result<(), StoreError> {
     changes::note_settings(writing)?;
-    let salt = with_salt(writing, app)?.map_or(*new_salt, |(_, salt)| salt);
+    let mut select = writing.prepare_cached("SELECT salt FROM app_oidc WHERE app = ?1")?;
+    let salt =
+        select.query_row([app.as_bytes().as_slice()], |row| row.get(0)).optional()?.unwrap_or(*new_salt);
     for table in ["app_roles", "app_oidc_groups", "app_uris", "app_oidc"] {
         writing.execute(&format!("DELETE FROM {table} WHERE app = ?1"), [app.as_bytes().as_slice()])?;
     }

@@ -59,7 +59,7 @@ impl Database {
         frames.filter(|frame| frame[4..8] != [0; 4]).count()
     }
 
-    /// Runs `member` in so many threads, all of which wait for the connection before the first has it.
+    /// Runs `member` in `count` threads. All of them wait for the connection before the first one gets it.
     fn at_once<T: Send>(&self, count: usize, member: impl Fn(usize) -> T + Sync) -> Vec<T> {
         thread::scope(|scope| {
             let held = self.writer.locked();
@@ -86,7 +86,7 @@ fn short_transactions_that_wait_at_the_same_time_share_a_commit() {
     assert!(outcomes.iter().all(|outcome| matches!(outcome, Ok(Some(())))));
     assert_eq!(database.rows().len(), 16);
     assert_eq!(database.commits(), 1);
-    // One that nobody waits behind is committed at once.
+    // A transaction with none behind it is committed at once.
     database.insert(16).unwrap().unwrap();
     assert_eq!(database.commits(), 2);
 }
