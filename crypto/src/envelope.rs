@@ -4,7 +4,10 @@
 //! What it is about (request, connection, agent, certificate, tenant, domain, account by objectGUID and SID, deadline)
 //! is authenticated with it: an envelope that was moved opens nowhere. Whoever opened it, and nobody else, can say a
 //! verdict that the sealer believes: both hold the [`VerdictKey`] that HPKE exports (RFC 9180, section 5.3).
-//! Neighbours: the tenant's `relay` seals, the agent's `unseal` opens. Not for what is stored (`seal`).
+//! Neighbours: the tenant's `relay` seals, the agent's `unseal` opens. An envelope with two passwords, for a change, is
+//! [`change`]. Not for what is stored (`seal`).
+
+pub mod change;
 
 use crate::secret::{Password, Secret};
 use aws_lc_rs::hmac;
@@ -126,12 +129,22 @@ impl EnvelopePublic {
         about: &About<'_>,
         password: &Password,
     ) -> Result<(Envelope, VerdictKey), EnvelopeError> {
-        let padded = padded(password)?;
-        let (encapsulated, mut context) =
-            hpke::setup_sender::<Aead, Kdf, Kem>(&OpModeS::Base, &self.0, about.info())
-                .map_err(|_| EnvelopeError::NotAKey)?;
-        let sealed = context.seal(&padded, &about.bytes()).map_err(|_| EnvelopeError::NotAKey)?;
-        let key = VerdictKey::exported(|into| context.export(VERDICT, into))?;
+        self.seal_padded(&padded(&[password])?, about.info(), &about.bytes(), VERDICT)
+    }
+
+    /// Seals bytes with these three texts: HPKE's `info`, the authenticated data, and the exporter context of the key
+    /// that authenticates the answer.
+    fn seal_padded(
+        &self,
+        padded: &[u8],
+        info: &[u8],
+        about: &[u8],
+        answer: &[u8],
+    ) -> Result<(Envelope, VerdictKey), EnvelopeError> {
+        let (encapsulated, mut context) = hpke::setup_sender::<Aead, Kdf, Kem>(&OpModeS::Base, &self.0, info)
+            .map_err(|_| EnvelopeError::NotAKey)?;
+        let sealed = context.seal(padded, about).map_err(|_| EnvelopeError::NotAKey)?;
+        let key = VerdictKey::exported(|into| context.export(answer, into))?;
         Ok((Envelope { encapsulated: encapsulated.to_bytes().into(), sealed }, key))
     }
 }
@@ -188,17 +201,29 @@ impl EnvelopeKey {
         about: &About<'_>,
         envelope: &Envelope,
     ) -> Result<(Password, VerdictKey), EnvelopeError> {
-        let no = |_| EnvelopeError::DoesNotOpen;
         if envelope.sealed.len() > MAX_SEALED {
             return Err(EnvelopeError::DoesNotOpen);
         }
+        let (padded, key) = self.open_padded(envelope, about.info(), &about.bytes(), VERDICT)?;
+        let [password] = unpadded(&padded).ok_or(EnvelopeError::DoesNotOpen)?;
+        Ok((password, key))
+    }
+
+    /// Opens what [`EnvelopePublic::seal_padded`] sealed with these three texts.
+    fn open_padded(
+        &self,
+        envelope: &Envelope,
+        info: &[u8],
+        about: &[u8],
+        answer: &[u8],
+    ) -> Result<(Zeroizing<Vec<u8>>, VerdictKey), EnvelopeError> {
+        let no = |_| EnvelopeError::DoesNotOpen;
         let encapsulated = Encapsulated::from_bytes(&envelope.encapsulated).map_err(no)?;
         let mut context =
-            hpke::setup_receiver::<Aead, Kdf, Kem>(&OpModeR::Base, &self.0, &encapsulated, about.info())
+            hpke::setup_receiver::<Aead, Kdf, Kem>(&OpModeR::Base, &self.0, &encapsulated, info)
                 .map_err(no)?;
-        let padded = Zeroizing::new(context.open(&envelope.sealed, &about.bytes()).map_err(no)?);
-        let password = unpadded(&padded).ok_or(EnvelopeError::DoesNotOpen)?;
-        Ok((password, VerdictKey::exported(|into| context.export(VERDICT, into))?))
+        let padded = Zeroizing::new(context.open(&envelope.sealed, about).map_err(no)?);
+        Ok((padded, VerdictKey::exported(|into| context.export(answer, into))?))
     }
 }
 
@@ -240,24 +265,34 @@ impl fmt::Debug for VerdictKey {
     }
 }
 
-/// Length (u16, big-endian), text, zeros up to the next multiple of [`STEP`].
-fn padded(password: &Password) -> Result<Zeroizing<Vec<u8>>, EnvelopeError> {
-    password.lend(|text| {
-        let length = u16::try_from(text.len()).ok().filter(|_| text.len() <= MAX_PASSWORD);
-        let length = length.ok_or(EnvelopeError::TooLong)?;
-        let whole = (2 + text.len()).next_multiple_of(STEP);
-        let mut padded = Zeroizing::new(Vec::with_capacity(whole));
-        padded.extend_from_slice(&length.to_be_bytes());
-        padded.extend_from_slice(text.as_bytes());
-        padded.resize(whole, 0);
-        Ok(padded)
-    })
+/// Of each password its length (u16, big-endian) and its text; then zeros up to the next multiple of [`STEP`].
+fn padded(passwords: &[&Password]) -> Result<Zeroizing<Vec<u8>>, EnvelopeError> {
+    let whole = passwords.iter().map(|one| 2 + one.lend(str::len)).sum::<usize>().next_multiple_of(STEP);
+    let mut padded = Zeroizing::new(Vec::with_capacity(whole));
+    for password in passwords {
+        password.lend(|text| {
+            let length = u16::try_from(text.len()).ok().filter(|_| text.len() <= MAX_PASSWORD);
+            padded.extend_from_slice(&length.ok_or(EnvelopeError::TooLong)?.to_be_bytes());
+            padded.extend_from_slice(text.as_bytes());
+            Ok(())
+        })?;
+    }
+    padded.resize(whole, 0);
+    Ok(padded)
 }
 
-fn unpadded(padded: &[u8]) -> Option<Password> {
-    let (length, rest) = padded.split_first_chunk::<2>()?;
-    let text = rest.get(..usize::from(u16::from_be_bytes(*length)))?;
-    std::str::from_utf8(text).ok().map(|text| Password::new(text.to_owned()))
+/// The passwords that [`padded`] joined. None: these are not so many.
+fn unpadded<const N: usize>(padded: &[u8]) -> Option<[Password; N]> {
+    let mut rest = padded;
+    let mut next = || {
+        let (length, after) = rest.split_first_chunk::<2>()?;
+        let (text, after) = after.split_at_checked(usize::from(u16::from_be_bytes(*length)))?;
+        rest = after;
+        std::str::from_utf8(text).ok().map(|text| Password::new(text.to_owned()))
+    };
+    let found: [Option<Password>; N] = std::array::from_fn(|_| next());
+    let found: Vec<Password> = found.into_iter().collect::<Option<_>>()?;
+    found.try_into().ok()
 }
 
 #[cfg(test)]

@@ -27,6 +27,7 @@
 //! - `lanes.rs`: many digests side by side: derived or verified
 //! - `envelope.rs`: HPKE around a password on its way to one agent, and the key that authenticates the agent's
 //!   verdict
+//! - `envelope/change.rs`: the same around two passwords, for a change of password
 //! - `seal.rs`: encryption at rest, bound to table, row and column
 //! - `keyed_hash.rs`: HMAC-SHA-256 under a key of the caller
 //! - `fingerprint.rs`: the fingerprint of a public key, for people to compare
