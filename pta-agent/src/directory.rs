@@ -3,16 +3,19 @@
 //! [`bind`] answers a sign-in, over connections that `controller` keeps. Which controllers there are is in `discover`,
 //! which certificates are trusted in `trust`, what an answer means in `verdict`. `failed_binds` bounds what this agent
 //! adds to AD's count of bad passwords, `account` tells whose a good bind was and which accounts are protected.
-//! `requested` is the account that a request names. `check` is the preflight, `check_account` tries one password.
+//! [`change_password`] changes a password, over `kerberos_port`. `requested` is the account that a request names. `check`
+//! is the preflight, `check_account` tries one password.
 
 mod account;
 pub mod bind;
+pub mod change_password;
 mod check;
 mod check_account;
 mod config;
 mod controller;
 mod discover;
 pub mod failed_binds;
+mod kerberos_port;
 mod requested;
 mod trust;
 mod verdict;

@@ -7,6 +7,7 @@
 mod seen;
 
 use landbridge_wire::bounded::Blob;
+use landbridge_wire::change::{ChangeAnswer, ChangeOutcome, ChangeRequest};
 use landbridge_wire::signin::{
     AT_BOUND, Answer, BY_SID, Decline, Declined, DirectoryVerdict, FromAgent, FromTenant, Heartbeat, Hello,
     MAX_IN_HAND, SILENCE, SignInRequest,
@@ -48,17 +49,31 @@ pub enum Output {
         /// The deadline: the tenant does not wait longer.
         by: Instant,
     },
+    /// Open the envelope, change the password, and pass the outcome to [`Session::settled`] before `by`.
+    Change {
+        /// The change.
+        change: Box<ChangeRequest>,
+        /// The deadline.
+        by: Instant,
+    },
     /// Close the connection; nothing comes after this.
     Close(Closing),
 }
 
-/// The outcome of a sign-in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// The outcome of a sign-in, or of a change of password.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Settled {
     /// The directory answered.
     Verdict {
         /// The answer.
         verdict: DirectoryVerdict,
+        /// The envelope's tag over it.
+        tag: [u8; 32],
+    },
+    /// A change of password reached a domain controller.
+    Changed {
+        /// What came of it.
+        outcome: ChangeOutcome,
         /// The envelope's tag over it.
         tag: [u8; 32],
     },
@@ -150,10 +165,19 @@ impl Session {
             }
             FromTenant::Welcome(_) => self.close(Closing::Breach("a second welcome")),
             FromTenant::Unknown => {}
-            FromTenant::SignIn(_) | FromTenant::Heartbeat(_) | FromTenant::Drain if self.ahead.is_none() => {
+            FromTenant::SignIn(_) | FromTenant::Change(_) | FromTenant::Heartbeat(_) | FromTenant::Drain
+                if self.ahead.is_none() =>
+            {
                 self.close(Closing::Breach("something before the welcome"));
             }
-            FromTenant::SignIn(sign_in) => self.received(sign_in, now),
+            FromTenant::SignIn(sign_in) => {
+                let (request, due) = (sign_in.request, sign_in.due);
+                self.received(request, due, |by| Output::Validate { sign_in, by }, now);
+            }
+            FromTenant::Change(change) => {
+                let (request, due) = (change.request, change.due);
+                self.received(request, due, |by| Output::Change { change, by }, now);
+            }
             FromTenant::Heartbeat(beat) => self.beat(beat, now),
             FromTenant::Drain => {
                 self.draining.get_or_insert((now, Closing::TenantDrains));
@@ -172,6 +196,10 @@ impl Session {
             self.send(match outcome {
                 Settled::Verdict { verdict, tag } => match Blob::new(tag) {
                     Ok(tag) => FromAgent::Answer(Answer { request, verdict, tag }),
+                    Err(_) => return,
+                },
+                Settled::Changed { outcome, tag } => match Blob::new(tag) {
+                    Ok(tag) => FromAgent::Changed(Box::new(ChangeAnswer { request, outcome, tag })),
                     Err(_) => return,
                 },
                 Settled::Declined { why, tried } => {
@@ -235,12 +263,11 @@ impl Session {
         self.in_hand.len()
     }
 
-    fn received(&mut self, sign_in: Box<SignInRequest>, now: Instant) {
-        let request = sign_in.request;
+    /// Hands out a request once, and in time.
+    fn received(&mut self, request: Uuid, due: u64, output: impl FnOnce(Instant) -> Output, now: Instant) {
         let no = |why| FromAgent::Declined(Declined { request, why, tried: false });
         let ahead = self.ahead.unwrap_or_default();
-        let by =
-            Duration::from_millis(sign_in.due).checked_add(ahead).and_then(|due| self.began.checked_add(due));
+        let by = Duration::from_millis(due).checked_add(ahead).and_then(|due| self.began.checked_add(due));
         let Some(by) = by.filter(|by| *by <= now + LONGEST) else {
             return self.close(Closing::Breach("a deadline far away"));
         };
@@ -260,7 +287,7 @@ impl Session {
             return self.send(no(Decline::Overloaded));
         }
         self.in_hand.insert(request, by);
-        self.output.push_back(Output::Validate { sign_in, by });
+        self.output.push_back(output(by));
     }
 
     /// Sends a heartbeat back, and sets the connection's clock by it.

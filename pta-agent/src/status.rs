@@ -2,6 +2,7 @@
 
 use crate::directory::{ControllerHealth, LockoutPolicy};
 use landbridge_agent::status;
+use landbridge_wire::change::ChangeOutcome;
 use landbridge_wire::signin::{Decline, DirectoryVerdict};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -120,7 +121,18 @@ impl Board {
         self.count(words.to_owned());
     }
 
-    /// Counts a sign-in that was not answered.
+    /// Counts a change of password by its outcome.
+    pub fn changed(&self, outcome: &ChangeOutcome) {
+        let words = match outcome {
+            ChangeOutcome::Changed { .. } => "the password was changed",
+            ChangeOutcome::OldRefused(_) => "not changed: the old password or the account was refused",
+            ChangeOutcome::NewRefused(_) => "not changed: the new password was refused",
+            ChangeOutcome::NotKnown => "a change of password: not known whether it was made",
+        };
+        self.count(words.to_owned());
+    }
+
+    /// Counts a sign-in, or a change of password, that was not answered.
     pub fn declined(&self, why: Decline) {
         self.count(format!(
             "not answered: {}",

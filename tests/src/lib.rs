@@ -101,6 +101,7 @@
 //! - `tests/scope.rs`: which accounts are carried, tested with a real domain
 //! - `tests/windows.rs`: phs beside a fake DC that answers as Windows does
 //! - `tests/identity.rs`: an identity over time at a real tenant
+//! - `tests/oidc/change.rs`: people who change their passwords on the pages
 //! - `tests/oidc/main.rs`: OpenID Connect with other people's clients on a real domain
 //! - `tests/oidc/stage.rs`: the domain, the tenant and the clients
 //! - `tests/oidc/apache.rs`: people in a browser before sites behind mod_auth_openidc

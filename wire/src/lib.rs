@@ -20,6 +20,7 @@
 //! - `described.rs`: the table of attributes that describe an object and decide nothing
 //! - `upload.rs`: hello, offer, upload, receipt
 //! - `directory_verdict.rs`: a domain controller's answer to a bind
+//! - `change.rs`: a change of password sent to an agent, and its outcome
 //! - `signin.rs`: a sign-in sent to an agent, its verdict, and the messages that keep the connection open
 //! - `process_proof.rs`: the HTTP header by which a connection belongs to one process of an agent
 //! - `wiped_text.rs`: a text that leaves no copy in memory, for passwords in JSON
@@ -30,6 +31,7 @@
 #![warn(clippy::as_conversions)]
 
 pub mod bounded;
+pub mod change;
 pub mod described;
 mod directory_verdict;
 pub mod distinguished_name;

@@ -7,6 +7,7 @@
 //! connection's clock, which is the tenant's and starts with its [`Welcome`].
 
 use crate::bounded::{Blob, List, Text};
+use crate::change::{ChangeAnswer, ChangeRequest};
 pub use crate::directory_verdict::DirectoryVerdict;
 use landbridge_crypto::envelope::MAX_SEALED;
 use serde::{Deserialize, Serialize};
@@ -38,7 +39,9 @@ pub enum FromAgent {
     Hello(Hello),
     /// The directory's verdict.
     Answer(Answer),
-    /// There is no verdict; why.
+    /// What came of a change of password.
+    Changed(Box<ChangeAnswer>),
+    /// There is no verdict, and no change of password; why.
     Declined(Declined),
     /// The sender is alive.
     Heartbeat(Heartbeat),
@@ -58,6 +61,8 @@ pub enum FromTenant {
     /// A sign-in to be tried at the directory.
     #[serde(rename = "ask")]
     SignIn(Box<SignInRequest>),
+    /// A change of password. Sent to an agent with the ability [`crate::change::CHANGE_PASSWORD`] only.
+    Change(Box<ChangeRequest>),
     /// The sender is alive.
     Heartbeat(Heartbeat),
     /// The tenant is about to stop: connect to another node, or to this one again in a moment.
@@ -136,11 +141,11 @@ pub struct Answer {
     pub tag: Blob<32>,
 }
 
-/// No verdict.
+/// No verdict, or no change of password.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Declined {
-    /// The sign-in that this answers.
+    /// The sign-in or the change of password that this answers. A change was not made.
     pub request: Uuid,
     /// Why.
     pub why: Decline,

@@ -14,8 +14,15 @@ use uuid::Uuid;
 
 /// The attributes that are read of the account's own entry. `tokenGroups` has the SIDs of all groups, through others
 /// too, and the primary group.
-pub(super) const OF_ACCOUNT: [&str; 5] =
-    ["objectGUID", "objectSid", "adminCount", "tokenGroups", "msDS-ResultantPSO"];
+pub(super) const OF_ACCOUNT: [&str; 7] = [
+    "objectGUID",
+    "objectSid",
+    "adminCount",
+    "tokenGroups",
+    "msDS-ResultantPSO",
+    "sAMAccountName",
+    "pwdLastSet",
+];
 /// The attribute of the rootDSE with the SIDs of the account that the connection is bound as, and of its groups.
 pub(super) const BOUND_AS: &str = "tokenGroups";
 /// The attributes that are read of the domain's head.
@@ -67,6 +74,10 @@ pub(super) struct OwnEntry {
     pub(super) protected: bool,
     /// DN of the password settings object that holds for it.
     pub(super) settings: Option<String>,
+    /// sAMAccountName.
+    pub(super) account: Option<String>,
+    /// pwdLastSet: FILETIME.
+    pub(super) password_set: Option<i64>,
 }
 
 impl OwnEntry {
@@ -82,7 +93,9 @@ impl OwnEntry {
         let admin_count = text(entry, "adminCount").is_some_and(|count| count != "0");
         let protected = admin_count || is_protected_account(&sid) || groups.iter().any(is_protected_group);
         let settings = text(entry, "msDS-ResultantPSO").map(str::to_owned);
-        Some(Self { object, sid, protected, settings })
+        let account = text(entry, "sAMAccountName").map(str::to_owned);
+        let password_set = text(entry, "pwdLastSet").and_then(|value| value.parse().ok());
+        Some(Self { object, sid, protected, settings, account, password_set })
     }
 }
 

@@ -11,10 +11,10 @@
 //! and at the same time, since refusals leave on a grid of 100 ms.
 //! Before it on the road: `unseal`. After it: `session` returns the verdict.
 
-use super::account::{self, BindOwner, OF_DOMAIN, OF_SETTINGS};
+use super::account::{self, BindOwner, OF_DOMAIN, OF_SETTINGS, OwnEntry};
 use super::check::{self, Checked, Finding, Usable};
 use super::check_account::{self, AccountName};
-use super::config::{DefenceConfig, DirectoryConfig};
+use super::config::{ControllerConfig, DefenceConfig, DirectoryConfig};
 use super::controller::{Connection, ControllerHealth};
 use super::discover::Controllers;
 use super::failed_binds::{self, BindKey, Counts, FailedBinds, LockoutPolicy, PolicyOf};
@@ -23,7 +23,7 @@ use super::trust::{self, TrustError};
 use super::verdict::{BindAnswer, NoVerdict};
 use landbridge_crypto::secret::Password;
 use landbridge_wire::signin::{Decline, DirectoryVerdict};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -46,6 +46,19 @@ pub struct Validator {
     withheld: AtomicU64,
     /// Binds whose name a domain controller knew no account for.
     unknown_names: AtomicU64,
+    /// Whether this process changes passwords: the configuration allows it, and no tenant has abused it.
+    changes_passwords: AtomicBool,
+}
+
+/// What a bind showed.
+#[derive(Debug)]
+pub(super) struct Tried {
+    /// The verdict. A protected account's right password is a wrong one.
+    pub(super) verdict: DirectoryVerdict,
+    /// After a good bind: what the account's own entry shows.
+    pub(super) own: Option<OwnEntry>,
+    /// The domain controller.
+    pub(super) controller: ControllerConfig,
 }
 
 /// The reservation of one bind. One that is dropped without [`Self::settle`] counts as failed.
@@ -78,6 +91,7 @@ impl Validator {
             policy_read: Mutex::default(),
             withheld: AtomicU64::new(0),
             unknown_names: AtomicU64::new(0),
+            changes_passwords: AtomicBool::new(config.change_passwords),
         })
     }
 
@@ -89,13 +103,27 @@ impl Validator {
         by: Instant,
     ) -> Result<DirectoryVerdict, NoVerdict> {
         let arrived = Instant::now();
-        // A simple bind without a password is an anonymous one, and succeeds (RFC 4513, section 5.1.2).
-        if password.is_empty() || password.lend(|text| text.len() > MAX_PASSWORD || text.contains('\0')) {
+        if !may_be_tried(password) {
             return Ok(DirectoryVerdict::Wrong);
         }
+        let Tried { verdict, .. } = self.try_password(requested, password, by).await?;
+        // Refusals leave together.
+        if verdict != DirectoryVerdict::Valid {
+            tokio::time::sleep_until(departure(arrived, Instant::now()).into()).await;
+        }
+        Ok(verdict)
+    }
+
+    /// Binds once with this password, within the bounds of this agent. Returns by `by`.
+    pub(super) async fn try_password(
+        &self,
+        requested: &RequestedAccount,
+        password: &Password,
+        by: Instant,
+    ) -> Result<Tried, NoVerdict> {
         // 1. A reservation among the failed binds, or no bind at all.
         let key = requested.key();
-        lock(&self.failed).reserve(key, arrived).map_err(|why| NoVerdict { why, tried: false })?;
+        lock(&self.failed).reserve(key, Instant::now()).map_err(|why| NoVerdict { why, tried: false })?;
         let reservation = Reservation { failed: &self.failed, key, counts: Counts::Failed };
         // 2. The bind.
         let connection = match self.connection(by).await {
@@ -105,6 +133,7 @@ impl Validator {
                 return Err(NoVerdict { why, tried: false });
             }
         };
+        let controller = connection.controller().clone();
         let (answer, mut connection) = connection.bind(&requested.bind_name(), password, by).await?;
         if answer == BindAnswer::UnknownName {
             tracing::debug!(object = %requested.object, "a domain controller knows no account of this name (57)");
@@ -112,24 +141,21 @@ impl Validator {
         }
         let said = answer.verdict();
         // 3. Whose good bind it was. A protected account's is withheld.
-        let protected = if said == DirectoryVerdict::Valid {
+        let own = if said == DirectoryVerdict::Valid {
             self.after_good_bind(requested, connection, by).await?
         } else {
             // As many requests as after the right password: a slow domain controller is as slow for both.
             let _ = connection.root(by).await;
             let _ = connection.root(by).await;
             connection.keep();
-            false
+            None
         };
-        let withheld = protected || said == DirectoryVerdict::Restricted;
-        self.withheld.fetch_add(u64::from(withheld), Ordering::Relaxed);
-        let (verdict, counts) = failed_binds::outcome(said, protected);
+        let is_protected = said == DirectoryVerdict::Valid && own.is_none();
+        let is_withheld = is_protected || said == DirectoryVerdict::Restricted;
+        self.withheld.fetch_add(u64::from(is_withheld), Ordering::Relaxed);
+        let (verdict, counts) = failed_binds::outcome(said, is_protected);
         reservation.settle(counts);
-        // 4. Refusals leave together.
-        if verdict != DirectoryVerdict::Valid {
-            tokio::time::sleep_until(departure(arrived, Instant::now()).into()).await;
-        }
-        Ok(verdict)
+        Ok(Tried { verdict, own, controller })
     }
 
     /// A connection to the first domain controller that can be used. The reason, if there is none by `by`.
@@ -149,15 +175,15 @@ impl Validator {
         }
     }
 
-    /// Whether the account is protected, read with its own good bind. If it is not, the agent also reads what AD's lockout
-    /// allows. Nothing is learned from a protected account: a bound that changes would show that its password was right.
+    /// What the account's own entry shows, read with its own good bind; none: it is protected. If it is not, the agent
+    /// also reads what AD's lockout allows. Nothing is learned from a protected account: a bound that changes would show that its password was right.
     /// An error: the good bind was that of another account than the requested one.
     async fn after_good_bind(
         &self,
         requested: &RequestedAccount,
         mut connection: Connection,
         by: Instant,
-    ) -> Result<bool, NoVerdict> {
+    ) -> Result<Option<OwnEntry>, NoVerdict> {
         // 1. Whose bind it was.
         let bound_as = connection.bound_as(by).await?;
         let entry = connection.own_entry(requested, by).await?;
@@ -165,7 +191,7 @@ impl Validator {
             BindOwner::Ordinary(own) => own,
             BindOwner::Protected => {
                 connection.keep();
-                return Ok(true);
+                return Ok(None);
             }
             BindOwner::Another => {
                 connection.keep();
@@ -195,7 +221,28 @@ impl Validator {
         };
         lock(&self.failed).learn_own(requested.key(), policy);
         connection.keep();
-        Ok(false)
+        Ok(Some(own))
+    }
+
+    /// Whether this process changes passwords.
+    pub fn changes_passwords(&self) -> bool {
+        self.changes_passwords.load(Ordering::Relaxed)
+    }
+
+    /// The tenant had another account's password changed than the one that it named: it gets no further one.
+    pub(super) fn stop_changing_passwords(&self, requested: &RequestedAccount) {
+        self.changes_passwords.store(false, Ordering::Relaxed);
+        tracing::error!(
+            object = %requested.object,
+            "another account's password was changed than that of the account which the tenant named, or a protected \
+             one's: the tenant lies, or is wrong about names. This process changes no further password. To do: find \
+             out why, then start the agent again"
+        );
+    }
+
+    /// The domain's DNS name.
+    pub(super) fn domain(&self) -> &str {
+        &self.domain
     }
 
     /// AD's lockout policy as it was last read; none: no ordinary account has signed in yet.
@@ -220,13 +267,19 @@ impl Validator {
 
     /// Checks every prerequisite, and binds as no account. `domain_sid` is the domain's SID, where it is known.
     pub async fn check(&self, domain_sid: Option<&str>) -> Checked {
-        check::check(&head(&self.domain), domain_sid, &self.controllers).await
+        check::check(&head(&self.domain), domain_sid, &self.controllers, self.changes_passwords()).await
     }
 
     /// Binds as an account at one domain controller, and by its SID if that is a success. At most one bad password.
     pub async fn check_account(&self, at: &Usable, name: &AccountName, password: &Password) -> Finding {
         check_account::check(&head(&self.domain), at, name, password).await
     }
+}
+
+/// Whether a bind with this password may be sent. A simple bind without a password is an anonymous one, and succeeds
+/// (RFC 4513, section 5.1.2).
+pub(super) fn may_be_tried(password: &Password) -> bool {
+    password.lend(|text| !text.is_empty() && text.len() <= MAX_PASSWORD && !text.contains('\0'))
 }
 
 /// The DN of the domain's head.

@@ -4,9 +4,11 @@
 
 use super::controller::{Shared, Unusable};
 use super::discover::Controllers;
+use super::kerberos_port::{self, KDC};
 use super::requested::AccountSid;
 use super::verdict::BindAnswer;
 use landbridge_crypto::secret::Password;
+use landbridge_kerberos::password_change;
 use landbridge_wire::signin::DirectoryVerdict;
 use serde::Serialize;
 use std::time::{Duration, Instant};
@@ -54,7 +56,13 @@ pub struct Checked {
 const LOOK: Duration = Duration::from_secs(3);
 
 /// `head` is the DN of the domain's head, `domain_sid` its SID, where it is known.
-pub(super) async fn check(head: &str, domain_sid: Option<&str>, controllers: &Controllers) -> Checked {
+/// With `kerberos` the ports by which passwords are changed are checked as well.
+pub(super) async fn check(
+    head: &str,
+    domain_sid: Option<&str>,
+    controllers: &Controllers,
+    kerberos: bool,
+) -> Checked {
     let (mut findings, mut first) = (Vec::new(), None);
     // Where in the findings are those of domain controllers that cannot be reached.
     let mut unreachable = Vec::new();
@@ -110,6 +118,9 @@ pub(super) async fn check(head: &str, domain_sid: Option<&str>, controllers: &Co
             findings.push(Finding::bad(&what, format!("it serves {context}"), todo));
             continue;
         }
+        if kerberos {
+            findings.push(kerberos_ports(&what, controller).await);
+        }
         let random = Password::new(format!("{}{}", Uuid::new_v4(), Uuid::new_v4()));
         let nobody = AccountSid::nobody(domain_sid);
         let tried = connection.bind(nobody.as_str(), &random, Instant::now() + Duration::from_secs(5));
@@ -141,4 +152,21 @@ pub(super) async fn check(head: &str, domain_sid: Option<&str>, controllers: &Co
         }
     }
     Checked { findings, first }
+}
+
+/// Whether the ports of the KDC and of its service for passwords can be reached.
+async fn kerberos_ports(what: &str, controller: &Shared) -> Finding {
+    let what = format!("{what}, change of passwords");
+    let mut closed = Vec::new();
+    for port in [KDC, password_change::PORT] {
+        if let Err(none) = kerberos_port::connect(controller.config(), port, Instant::now() + LOOK).await {
+            closed.push(none.why);
+        }
+    }
+    if closed.is_empty() {
+        return Finding::good(&what, "its ports 88 and 464 can be reached");
+    }
+    let todo = "let this machine reach ports 88 and 464 (tcp) of each domain controller, or leave out \
+                `change_passwords`: then people do not change their passwords on the sign-in page";
+    Finding::bad(&what, closed.join("; "), todo)
 }

@@ -30,6 +30,9 @@ pub struct DirectoryConfig {
     /// How many connections are kept to each domain controller: 1 to 64.
     #[serde(default = "connections", deserialize_with = "up_to_64")]
     pub connections: u16,
+    /// Whether this agent changes passwords. It then needs the domain controllers' ports 88 and 464.
+    #[serde(default)]
+    pub change_passwords: bool,
     /// The domain controllers, the preferred one first. If empty, they are found by DNS.
     #[serde(default)]
     pub controllers: Vec<ControllerConfig>,

@@ -266,6 +266,11 @@ impl Session {
 }
 
 impl Connection {
+    /// The domain controller, as it is configured or was found.
+    pub(super) fn controller(&self) -> &ControllerConfig {
+        &self.controller.config
+    }
+
     /// Binds once, by one form of name: a second one after a refusal could be a second bad password. A connection
     /// without an answer is dropped and not used again; [`Self::keep`] gives back the other.
     pub(super) async fn bind(

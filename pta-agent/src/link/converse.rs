@@ -8,6 +8,7 @@ use landbridge_agent::AgentError;
 use landbridge_agent::dial::{Address, dial};
 use landbridge_host::tls_error::{self, Server};
 use landbridge_wire::bounded::{List, Text};
+use landbridge_wire::change::{CHANGE_PASSWORD, ChangeRequest};
 use landbridge_wire::frame;
 use landbridge_wire::problem::Problem;
 use landbridge_wire::process_proof::HEADER;
@@ -98,12 +99,14 @@ struct Talk<'a> {
 
 impl Talk<'_> {
     async fn run(&mut self, socket: &mut Socket, mut draining: watch::Receiver<bool>) -> Ended {
+        let changes = self.links.validator.changes_passwords();
+        let abilities = [Some(BY_SID), changes.then_some(CHANGE_PASSWORD)].into_iter().flatten();
         let hello = Hello {
             connection: self.connection,
             instance: self.links.process.name(),
             software: Text::cut(SOFTWARE),
             capacity: CAPACITY,
-            abilities: List::new(vec![Text::cut(BY_SID)]).unwrap_or_default(),
+            abilities: List::new(abilities.map(Text::cut).collect()).unwrap_or_default(),
         };
         let mut session = Session::new(hello, Instant::now());
         let (settle, mut settled) = mpsc::channel(usize::from(CAPACITY));
@@ -118,6 +121,7 @@ impl Talk<'_> {
                     }
                     Output::Welcomed { nodes, by_sid } => self.welcomed(nodes, by_sid),
                     Output::Validate { sign_in, by } => self.validate(sign_in, by, settle.clone()),
+                    Output::Change { change, by } => self.change(change, by, settle.clone()),
                     Output::Close(why) => return Ended::Closed(why),
                 }
             }
@@ -187,6 +191,15 @@ impl Talk<'_> {
             let _ = settle.send((sign_in.request, outcome)).await;
         });
     }
+
+    fn change(&self, change: Box<ChangeRequest>, by: Instant, settle: mpsc::Sender<(Uuid, Settled)>) {
+        let (links, shown, connection) = (self.links.clone(), self.shown.clone(), self.connection);
+        tokio::spawn(async move {
+            let outcome = answer_change(&links, &shown, connection, &change, by).await;
+            // The connection may be gone; then the tenant does not know whether the password was changed.
+            let _ = settle.send((change.request, outcome)).await;
+        });
+    }
 }
 
 /// An error of the WebSocket library in words.
@@ -219,18 +232,9 @@ async fn answer(
     sign_in: &SignInRequest,
     by: Instant,
 ) -> Settled {
-    let Ok((password, key)) = shown.unsealer.open(connection, sign_in) else {
-        links.board.declined(Decline::Unopened);
-        tracing::warn!("an envelope does not open: it was sealed to another key, changed, or sent again");
-        return Settled::Declined { why: Decline::Unopened, tried: false };
-    };
+    let Ok((password, key)) = shown.unsealer.open(connection, sign_in) else { return unopened(links) };
     let Some(account) = shown.unsealer.account(sign_in) else {
-        links.board.declined(Decline::OtherAccount);
-        tracing::error!(
-            object = %sign_in.object,
-            "the tenant sent a SID that is malformed or of another domain: no bind was sent"
-        );
-        return Settled::Declined { why: Decline::OtherAccount, tried: false };
+        return of_no_account(links, sign_in.object);
     };
     match links.validator.validate(&account, &password, by).await {
         Ok(verdict) => {
@@ -248,4 +252,44 @@ async fn answer(
             Settled::Declined { why: none.why, tried: none.tried }
         }
     }
+}
+
+/// Opens a change of password, makes it, and returns the outcome.
+async fn answer_change(
+    links: &Links,
+    shown: &Shown,
+    connection: Uuid,
+    change: &ChangeRequest,
+    by: Instant,
+) -> Settled {
+    let Ok((passwords, key)) = shown.unsealer.open_change(connection, change) else { return unopened(links) };
+    let Some(account) = shown.unsealer.account_of_change(change) else {
+        return of_no_account(links, change.object);
+    };
+    let changed = links.validator.change_password(&account, change.account.as_str(), passwords, by).await;
+    match changed {
+        Ok(outcome) => {
+            links.board.changed(&outcome);
+            let tag = key.tag(&outcome.authenticated(change.request));
+            Settled::Changed { outcome, tag }
+        }
+        Err(none) => {
+            links.board.declined(none.why);
+            Settled::Declined { why: none.why, tried: none.tried }
+        }
+    }
+}
+
+/// The envelope does not open.
+fn unopened(links: &Links) -> Settled {
+    links.board.declined(Decline::Unopened);
+    tracing::warn!("an envelope does not open: it was sealed to another key, changed, or sent again");
+    Settled::Declined { why: Decline::Unopened, tried: false }
+}
+
+/// The tenant sent a SID that is no account's of this domain.
+fn of_no_account(links: &Links, object: Uuid) -> Settled {
+    links.board.declined(Decline::OtherAccount);
+    tracing::error!(%object, "the tenant sent a SID that is malformed or of another domain: no bind was sent");
+    Settled::Declined { why: Decline::OtherAccount, tried: false }
 }

@@ -1,6 +1,6 @@
 //! The tenant's logic. Doors name this crate and none below it. Each door holds only the handles that it needs, as
 //! values: [`sign_ins::SignIns`], [`directory::Directory`], [`administration::Administration`], [`agents::Agents`],
-//! [`applications::Applications`], [`numbers::Snapshot`].
+//! [`applications::Applications`], [`passwords::Passwords`], [`numbers::Snapshot`].
 //!
 //! # Files
 //!
@@ -41,6 +41,7 @@
 //! - `directory/groups.rs`: groups, their members, and their names
 //! - `applications.rs`: the handle on applications: credentials and rates
 //! - `issuer.rs`: the handle on the keys that sign tokens
+//! - `passwords.rs`: the handle on changes of password
 //! - `provider.rs`: the handle on OpenID Connect
 //! - `provider/own_page.rs`: what a person sees of the own applications, sessions and sign-ins
 //! - `provider/sessions.rs`: people who are signed in at the pages
@@ -93,6 +94,7 @@ pub mod ingest;
 pub mod issuer;
 mod lock;
 pub mod numbers;
+pub mod passwords;
 pub mod provider;
 pub mod sign_ins;
 
@@ -108,6 +110,7 @@ use events::Events;
 use issuer::Issuer;
 use landbridge_tenant_store::Store;
 use numbers::{Numbers, Snapshot};
+use passwords::Passwords;
 use provider::{Lives, Provider};
 use sign_ins::{Settings, SignIns, Unready};
 use std::sync::Arc;
@@ -118,6 +121,8 @@ use tokio::sync::mpsc;
 pub struct Handles {
     /// Sign-ins.
     pub sign_ins: SignIns,
+    /// Changes of password.
+    pub passwords: Passwords,
     /// Reading the directory.
     pub directory: Directory,
     /// Requests of administrators.
@@ -157,6 +162,7 @@ impl Handles {
             numbers: numbers.clone(),
             events: events.clone(),
         };
+        let passwords = Passwords::new(store.clone(), sign_ins.clone(), relay.clone());
         let directory = Directory::new(store.clone());
         let issuer = Issuer::new(store.clone(), numbers.clone());
         let provider = Provider::new(store.clone(), issuer, lives);
@@ -173,6 +179,16 @@ impl Handles {
         let applications = Applications::new(store.clone(), rates, numbers.clone(), events.clone());
         let agents = Agents::new(parts());
         let snapshot = Snapshot::new(store.clone(), numbers, open, authority.life().1);
-        Ok(Self { sign_ins, directory, administration, agents, applications, provider, snapshot, alarms })
+        Ok(Self {
+            sign_ins,
+            passwords,
+            directory,
+            administration,
+            agents,
+            applications,
+            provider,
+            snapshot,
+            alarms,
+        })
     }
 }

@@ -8,6 +8,7 @@ use landbridge_tenant_rules::model::{Agent, AgentState, KINDS, kind_text};
 use landbridge_tenant_rules::relay::NoAnswer;
 use landbridge_tenant_store::tables::{agents, domains, group_policies, links, names, objects};
 use landbridge_tenant_store::{Reading, Store, StoreError, TransactionCounts};
+use landbridge_wire::change::ChangeOutcome;
 use landbridge_wire::problem::Problem;
 use landbridge_wire::signin::DirectoryVerdict;
 use prometheus_client::metrics::counter::Counter;
@@ -53,6 +54,8 @@ pub struct Metrics {
     pub tokens_signed: Counter,
     /// Sign-ins that were sent to agents, by verdict or by the reason why there is none.
     pub agent_verdicts: CountFamily,
+    /// Changes of password that were sent to agents, by outcome or by the reason why there is none.
+    pub password_changes: CountFamily,
     /// Events of the relay between the tenant and the agents.
     pub agents: CountFamily,
     /// Agents that were put into quarantine.
@@ -78,6 +81,7 @@ impl Default for Metrics {
             storage_errors: Counter::default(),
             tokens_signed: Counter::default(),
             agent_verdicts: Family::default(),
+            password_changes: Family::default(),
             agents: Family::default(),
             quarantined: Family::default(),
             audit_left_out: Family::default(),
@@ -97,6 +101,18 @@ impl Metrics {
             Err(why) => format!("{why:?}"),
         };
         self.agent_verdicts.get_or_create(&vec![("outcome", outcome)]).inc();
+    }
+
+    /// Counts the outcome of a change of password that was sent to an agent.
+    pub fn count_change(&self, outcome: &Result<ChangeOutcome, NoAnswer>) {
+        let outcome = match outcome {
+            Ok(ChangeOutcome::Changed { .. }) => "changed".to_owned(),
+            Ok(ChangeOutcome::OldRefused(_)) => "old-refused".to_owned(),
+            Ok(ChangeOutcome::NewRefused(_)) => "new-refused".to_owned(),
+            Ok(ChangeOutcome::NotKnown) => "not-known".to_owned(),
+            Err(why) => why.as_str().to_owned(),
+        };
+        self.password_changes.get_or_create(&vec![("outcome", outcome)]).inc();
     }
 
     /// Counts one answer to an agent, by the code of the refusal or as `ok`.

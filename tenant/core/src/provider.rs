@@ -22,7 +22,7 @@ use landbridge_tenant_store::Store;
 pub use landbridge_tenant_store::StoreError;
 pub use landbridge_tenant_store::tables::web_sessions::WebSession;
 pub use sessions::{BegunSession, Ending, NamedAccount, NewSession, OpenSession};
-pub(crate) use sessions::{end_all_of, end_one};
+pub(crate) use sessions::{end_all_of, end_one, end_others_after_change};
 use std::sync::Arc;
 
 /// How long things last, in seconds.

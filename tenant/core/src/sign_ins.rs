@@ -29,11 +29,14 @@ use crate::audit::Recorder;
 use crate::clock::{stopped, unix_now};
 use crate::numbers::Numbers;
 use contradictions::Contradictions;
-use counters::Counters;
+use counters::{Counters, Settled};
 use decoys::Decoys;
 use equal_delay::EqualDelay;
-use landbridge_tenant_rules::sign_in::Question;
-use landbridge_tenant_store::Store;
+use landbridge_crypto::secret::Password;
+use landbridge_tenant_rules::lockout::Standing;
+use landbridge_tenant_rules::sign_in::{Charge, Facts, Question, Settle};
+use landbridge_tenant_store::facts;
+use landbridge_tenant_store::{Store, StoreError};
 use parts::Inner;
 use pass::{End, Halt, Pass};
 use queue::Queue;
@@ -41,6 +44,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
 use tokio::task::spawn_blocking;
+use uuid::Uuid;
 use verifiers::Verifiers;
 
 /// The outcome of a sign-in that was decided and whose audit entry could not be written, in the metrics.
@@ -81,6 +85,47 @@ impl SignIns {
             agents,
             counts,
         })))
+    }
+
+    /// The account's turn among the sign-ins that agents decide, for a source of this standing. Free again when it is
+    /// dropped. None: too many wait.
+    pub(crate) async fn turn(&self, account: Uuid, standing: Standing) -> Option<impl Sized + use<>> {
+        self.0.turns.acquire(account, standing).await
+    }
+
+    /// Reads what a sign-in of this account would start from, for this caller. None: the account is gone. Blocks.
+    pub(crate) fn facts(
+        &self,
+        account: Uuid,
+        caller: &Caller,
+        now: i64,
+    ) -> Result<Option<Facts>, StoreError> {
+        let origin = caller.origin(now, self.0.store.seal_keys());
+        let stored = self.0.store.read(|reading| facts::of_account(reading, account, &origin))?;
+        Ok(stored.map(|stored| {
+            let mut facts = stored.facts;
+            self.0.counters.complete(&mut facts, &origin);
+            facts
+        }))
+    }
+
+    /// Writes what an agent's answer about this password does to the counters. Blocks.
+    pub(crate) fn settle(
+        &self,
+        facts: &Facts,
+        caller: &Caller,
+        password: &Password,
+        (settle, charge): (Settle, Charge),
+        now: i64,
+    ) -> Result<(), StoreError> {
+        let settled = Settled {
+            subject: facts.subject,
+            source: &facts.source,
+            spent: facts.spent,
+            origin: caller.origin(now, self.0.store.seal_keys()),
+            password,
+        };
+        self.0.counters.settle(&settled, settle, charge)
     }
 
     /// Raises the alarm about agents that contradict digests, until `stop` is set.

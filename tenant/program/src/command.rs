@@ -22,7 +22,7 @@ pub use run::run;
 use crate::config::{DEFAULT_DATA_DIRECTORY, DEFAULT_LISTEN, DEFAULT_OBSERVE, DEFAULT_PATH, LogLevel};
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
-use landbridge_tenant_rules::model::SigninPolicy;
+use landbridge_tenant_rules::model::{ChangePolicy, SigninPolicy};
 use landbridge_wire::enroll::Role;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -55,6 +55,7 @@ Examples:
   landbridge-tenant domains policy corp.example.com refuse
   landbridge-tenant domains policy corp.example.com phs --group Pilot
   landbridge-tenant domains policy corp.example.com --min-iterations 600000
+  landbridge-tenant domains policy corp.example.com --change-passwords when-required
   landbridge-tenant domains remove corp.example.com
   landbridge-tenant sessions list --user alice@corp.example.com
   landbridge-tenant sessions end --user alice@corp.example.com
@@ -193,13 +194,16 @@ pub enum Domains {
         /// Whether a newly enrolled pta-agent must be approved with `agents approve`: yes in a new domain.
         #[arg(long, value_name = "YES|NO", value_parser = yes_or_no)]
         approve_agents: Option<bool>,
+        /// Whether people may change their passwords on the sign-in page, by way of a pta-agent that does so.
+        #[arg(long, value_parser = change_policy(), conflicts_with = "group")]
+        change_passwords: Option<ChangePolicy>,
         /// Refuse digests with fewer iterations: 600000 accepts the profile `strong` of phs alone. Asks if accounts
         /// have such a digest: they sign in by it until their phs sends another.
-        #[arg(long, value_name = "N", conflicts_with_all = ["policy", "group", "approve_agents"])]
+        #[arg(long, value_name = "N", conflicts_with_all = ["policy", "group", "approve_agents", "change_passwords"])]
         min_iterations: Option<u32>,
         /// Do not ask about --min-iterations: for scripts.
         // clap waives what is required if it conflicts with what is given.
-        #[arg(long, requires = "min_iterations", conflicts_with_all = ["policy", "group", "approve_agents"])]
+        #[arg(long, requires = "min_iterations", conflicts_with_all = ["policy", "group", "approve_agents", "change_passwords"])]
         yes: bool,
     },
     /// Manage UPN suffixes. An account gets a name user@suffix only if its domain has the suffix.
@@ -296,6 +300,19 @@ fn signin_policy() -> impl TypedValueParser<Value = SigninPolicy> {
     };
     PossibleValuesParser::new(SigninPolicy::ALL.map(value))
         .try_map(|text| SigninPolicy::parse(&text).ok_or("not a sign-in policy"))
+}
+
+/// Reads whether people may change their passwords, and lists each value with its meaning in the help.
+fn change_policy() -> impl TypedValueParser<Value = ChangePolicy> {
+    let value = |policy: ChangePolicy| {
+        PossibleValue::new(policy.as_str()).help(match policy {
+            ChangePolicy::Off => "No",
+            ChangePolicy::On => "At any time",
+            ChangePolicy::WhenRequired => "Only a password that has expired or must be changed",
+        })
+    };
+    PossibleValuesParser::new(ChangePolicy::ALL.map(value))
+        .try_map(|text| ChangePolicy::parse(&text).ok_or("not a policy for the change of passwords"))
 }
 
 fn yes_or_no(text: &str) -> Result<bool, String> {

@@ -268,6 +268,7 @@ impl Ready {
             snapshot,
             alarms,
             provider: _,
+            passwords: _,
         } = self.handles;
         let observed = Observed { snapshot, limits: self.limits, certificates: lives(&self.chores) };
         let side = [
@@ -344,7 +345,12 @@ fn oidc_door(
     // All nodes of a tenant have the same seal keys.
     let form_key = store.seal_keys().hashes("forms of pages", &[]).first().copied();
     let form_key = form_key.ok_or_else(|| TenantError::Defect("there is no seal key".to_owned()))?;
-    let parts = (handles.provider.clone(), handles.sign_ins.clone(), handles.applications.clone());
+    let parts = (
+        handles.provider.clone(),
+        handles.sign_ins.clone(),
+        handles.passwords.clone(),
+        handles.applications.clone(),
+    );
     let issuer = (&oidc.issuer, oidc.domain.clone());
     Ok(OidcDoor::new(parts, issuer, branding, &form_key, limits.body))
 }

@@ -19,7 +19,9 @@ pub use agent::{Agent, AgentState, NewAgent, Writer, role_from};
 pub use application::{AppDomain, AppGroup, AppSecret, Application};
 pub use attributes::Attributes;
 pub use audit::AuditEntry;
-pub use domain::{Domain, DomainRefused, MIN_ITERATIONS, NewDomain, Policy, SigninPolicy, sub_authority};
+pub use domain::{
+    ChangePolicy, Domain, DomainRefused, MIN_ITERATIONS, NewDomain, Policy, SigninPolicy, sub_authority,
+};
 pub use group_policy::GroupPolicy;
 pub use ldap::{LdapAccess, LdapMemberOf, LdapTree, LdapView};
 pub use network::{Network, NoNetwork};

@@ -6,6 +6,9 @@
 //! that declines because of its own bound for the account has sent no bind, so the next agent is asked as well. A
 //! verdict counts only if it arrives over the link of the delivery, before the deadline, with the tag that only the
 //! opener of the envelope can compute. Each ticket is answered exactly once.
+//!
+//! A change of password is a ticket as well. Its delivery is repeated only if the agent declined it, or if it was never
+//! sent: otherwise the password may have been changed.
 //! Neighbours: `relay_driver` in the tenant's core submits tickets and owns the clock; the agents' door has the
 //! sockets; at their other end is pta-agent's `session`.
 
@@ -18,6 +21,7 @@ mod terms;
 mod ticket;
 
 pub use terms::{AgentAnswer, AgentView, Alarm, Closed, Event, Facts, Link, NoAnswer, Output, PATIENCE};
+pub use ticket::PasswordPair;
 
 use crate::instances::{Instances, NotedProcess};
 use crate::model::Principal;
@@ -25,12 +29,13 @@ use canary::Canaries;
 use chance::Chance;
 use landbridge_crypto::secret::Password;
 use landbridge_wire::bounded::{List, Text};
+use landbridge_wire::change::ChangeOutcome;
 use landbridge_wire::signin::{AT_BOUND, BY_SID, DirectoryVerdict, FromAgent, FromTenant, Hello};
 use line::RelayLine;
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use ticket::{Delivery, Ticket};
+use ticket::{Delivery, Task, Ticket};
 use uuid::Uuid;
 
 /// Limit on the links of one agent: two for each of its 8 possible connections, old and new, at a reconnect.
@@ -108,6 +113,7 @@ impl Relay {
                 FromAgent::Hello(hello) => self.receive_hello(link, hello, now),
                 FromAgent::Unknown => {}
                 FromAgent::Answer(_)
+                | FromAgent::Changed(_)
                 | FromAgent::Declined(_)
                 | FromAgent::Heartbeat(_)
                 | FromAgent::Drain => {
@@ -126,6 +132,7 @@ impl Relay {
         match message {
             FromAgent::Hello(_) => self.close(link, Closed::Breach("a second hello"), now),
             FromAgent::Answer(answer) => self.receive_answer(link, &answer, now),
+            FromAgent::Changed(answer) => self.receive_changed(link, *answer, now),
             FromAgent::Declined(declined) => self.receive_declined(link, declined, now),
             FromAgent::Drain => {
                 line.draining = true;
@@ -151,11 +158,27 @@ impl Relay {
         binds: u32,
         now: Instant,
     ) {
+        self.admit(ticket, Ticket::new(domain, principal, Task::SignIn(password), binds, now), now);
+    }
+
+    /// Submits a ticket: the change of the account's password. The answer follows as [`Output::ChangeAnswered`]. A
+    /// delivery is repeated once, and only if the password was certainly not changed by it.
+    pub fn submit_change(
+        &mut self,
+        ticket: u64,
+        domain: i64,
+        principal: Principal,
+        change: PasswordPair,
+        now: Instant,
+    ) {
+        self.admit(ticket, Ticket::new(domain, principal, Task::Change(change), 1, now), now);
+    }
+
+    fn admit(&mut self, ticket: u64, waiting: Ticket, now: Instant) {
         if self.tickets.len() >= TICKETS || self.tickets.contains_key(&ticket) {
-            let answer = AgentAnswer { outcome: Err(NoAnswer::Busy), agent: None, tried: 0 };
-            return self.output.push_back(Output::Answered { ticket, answer });
+            return self.output.push_back(waiting.unanswered(ticket, NoAnswer::Busy));
         }
-        self.tickets.insert(ticket, Ticket::new(domain, principal, password, binds, now));
+        self.tickets.insert(ticket, waiting);
         self.deliver(ticket, now);
     }
 
@@ -267,6 +290,12 @@ impl Relay {
         (!of_domain.any(RelayLine::has_capacity)).then_some(NoAnswer::Busy)
     }
 
+    /// Whether an agent of this domain is connected that changes passwords.
+    pub fn changes_passwords(&self, domain: i64, now: Instant) -> bool {
+        let changes = |line: &RelayLine| line.changes_passwords && line.accepts_deliveries(now);
+        !self.draining && self.lines.values().any(|line| line.facts.domain == domain && changes(line))
+    }
+
     /// Whether no ticket waits.
     pub fn is_idle(&self) -> bool {
         self.tickets.is_empty()
@@ -359,11 +388,26 @@ impl Relay {
         }
     }
 
-    /// Ends a ticket and outputs its answer. A ticket that has ended before has no second answer.
-    fn finish(&mut self, ticket: u64, outcome: Result<DirectoryVerdict, NoAnswer>, agent: Option<Uuid>) {
+    /// Ends a ticket without an answer of an agent. A ticket that has ended before has no second answer.
+    fn fail(&mut self, ticket: u64, why: NoAnswer) {
         if let Some(done) = self.tickets.remove(&ticket) {
-            let answer = AgentAnswer { outcome, agent, tried: done.tried };
+            self.output.push_back(done.unanswered(ticket, why));
+        }
+    }
+
+    /// Ends a sign-in with an agent's verdict.
+    fn finish(&mut self, ticket: u64, verdict: DirectoryVerdict, agent: Uuid) {
+        if let Some(done) = self.tickets.remove(&ticket) {
+            let answer = AgentAnswer { outcome: Ok(verdict), agent: Some(agent), tried: done.tried };
             self.output.push_back(Output::Answered { ticket, answer });
+        }
+    }
+
+    /// Ends a change of password with the outcome that an agent sent, or that follows from its silence.
+    fn finish_change(&mut self, ticket: u64, outcome: ChangeOutcome, agent: Option<Uuid>) {
+        if let Some(done) = self.tickets.remove(&ticket) {
+            let answer = AgentAnswer { outcome: Ok(outcome), agent, tried: done.tried };
+            self.output.push_back(Output::ChangeAnswered { ticket, answer });
         }
     }
 }

@@ -21,6 +21,7 @@ use crate::lockout::{AdBudget, RefusedAt, Rules, Standing};
 use crate::model::{Principal, SigninPolicy};
 use crate::relay::{AgentAnswer, NoAnswer};
 use crate::verdict::{Effect, Person, Unavailable, Verdict, Why};
+use landbridge_wire::change::ChangeOutcome;
 use landbridge_wire::signin as wire;
 use std::time::Duration;
 use uuid::Uuid;
@@ -437,6 +438,29 @@ fn person(account: &AccountFacts, domain: &DomainFacts, object: Uuid) -> Person 
         domain: domain.dns_name.clone(),
         domain_sid: domain.sid.clone(),
     }
+}
+
+/// What a change of password does to the lockout's counters and to AD's budget, by what the agent answered: what a
+/// sign-in with the old password would do. `facts` are those with which the agent was asked.
+pub fn effects_of_change(facts: &Facts, asked: &AgentAnswer<ChangeOutcome>, now: i64) -> (Settle, Charge) {
+    let outcome = match &asked.outcome {
+        Ok(ChangeOutcome::Changed { .. }) => Ok(wire::DirectoryVerdict::Valid),
+        Ok(ChangeOutcome::OldRefused(verdict)) => Ok(*verdict),
+        // The old password was right, and AD has counted nothing.
+        Ok(ChangeOutcome::NewRefused(_) | ChangeOutcome::NotKnown) => {
+            Ok(wire::DirectoryVerdict::PasswordExpired)
+        }
+        Err(why) => Err(*why),
+    };
+    let as_sign_in = AgentAnswer { outcome, agent: asked.agent, tried: asked.tried };
+    let password_set = facts.account.as_ref().and_then(|account| account.attributes.pwd_last_set);
+    let settle = match outcome {
+        Ok(verdict) if !verdict.follows_right_password() => {
+            Settle::Wrong(RefusedAt { at: now, password_set })
+        }
+        Ok(_) | Err(_) => Settle::Nothing,
+    };
+    (settle, charge_of(facts, facts, &as_sign_in, now))
 }
 
 /// What becomes of AD's budget after an agent was asked. A right password resets AD's own count.

@@ -16,7 +16,7 @@ use std::sync::atomic::Ordering;
 use uuid::Uuid;
 
 /// The tables with data of objects, and their columns, those of the key first.
-pub const TABLES: [(&str, &str); 12] = [
+pub const TABLES: [(&str, &str); 13] = [
     (
         "objects",
         "object, domain, sid, presence, protected_user, cycle, changed_at, kind, removed_at, privileged, change",
@@ -27,7 +27,11 @@ pub const TABLES: [(&str, &str); 12] = [
     ("lockouts", "object, source, failures, first_at, last_at, locked_until, locks"),
     ("known_sources", "object, hash, seen_at"),
     ("ad_budget", "object, known, unknown, last_at"),
-    ("web_sessions", "id, hash, object, password_set, made_at, seen_at, ends_at, device, address"),
+    (
+        "web_sessions",
+        "id, hash, object, password_set, made_at, seen_at, ends_at, device, address, awaits_until",
+    ),
+    ("password_changes", "object, stamp, set_at, changed_at"),
     (
         "grants",
         "id, app, object, session, scopes, nonce, redirect_uri, challenge, signed_in_at, hash, code_until, ends_at",

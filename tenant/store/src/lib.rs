@@ -38,6 +38,7 @@
 //! - `tables/refused_members.rs`: the last members of groups that have left and refuse
 //! - `tables/lockouts.rs`: the counters of the smart lockout
 //! - `tables/blocks.rs`: accounts that an administrator blocked
+//! - `tables/password_changes.rs`: passwords that were changed by way of the tenant
 //! - `tables/known_sources.rs`: where an account was let in from, as keyed hashes
 //! - `tables/ad_budget.rs`: the bad passwords that may have reached AD
 //! - `tables/canaries.rs`: accounts that nobody uses, for trials of the agents

@@ -27,6 +27,7 @@ pub mod lockouts;
 pub mod members;
 pub mod names;
 pub mod objects;
+pub mod password_changes;
 pub mod refused_members;
 pub mod refused_objects;
 pub mod reserved_names;

@@ -58,7 +58,8 @@ const STEPS: [&str; 3] = [
     // agent first proved its process. Every object belongs to the domain that it is in. UPN suffixes and names: see
     // `declare_suffixes` and `derive_names`. Reserved names hold once a phs has sent all of them. Applications may have
     // several domains and two secrets, and groups that are assigned to them; those of before serve everybody. Changes of
-    // the directory are numbered, and applications may read it by LDAP and sign people in by OpenID Connect.
+    // the directory are numbered, and applications may read it by LDAP and sign people in by OpenID Connect. Passwords may
+    // be changed by way of the tenant, in no domain of before.
     "CREATE TABLE blocks (
          object      BLOB PRIMARY KEY,
          domain      INTEGER NOT NULL REFERENCES domains(id),
@@ -110,6 +111,13 @@ const STEPS: [&str; 3] = [
      ) STRICT, WITHOUT ROWID;
      ALTER TABLE tenant ADD COLUMN name_key BLOB;
      ALTER TABLE domains ADD COLUMN reserved_since INTEGER;
+     ALTER TABLE domains ADD COLUMN change_policy TEXT NOT NULL DEFAULT 'off';
+     CREATE TABLE password_changes (
+         object      BLOB PRIMARY KEY,
+         stamp       BLOB,
+         set_at      INTEGER,
+         changed_at  INTEGER NOT NULL
+     ) STRICT, WITHOUT ROWID;
      ALTER TABLE signin_names ADD COLUMN hash BLOB;
      CREATE INDEX signin_names_by_hash ON signin_names(hash);
      CREATE TABLE reserved_names (
@@ -234,7 +242,8 @@ const STEPS: [&str; 3] = [
          seen_at      INTEGER NOT NULL,
          ends_at      INTEGER NOT NULL,
          device       TEXT NOT NULL,
-         address      TEXT NOT NULL
+         address      TEXT NOT NULL,
+         awaits_until INTEGER
      ) STRICT, WITHOUT ROWID;
      CREATE INDEX web_sessions_by_object ON web_sessions(object);
      CREATE INDEX web_sessions_by_end ON web_sessions(ends_at);

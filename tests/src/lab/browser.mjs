@@ -106,6 +106,18 @@ const requests = {
     }
   },
 
+  // Types into the page for the change of a password and sends the form.
+  async change({ old, typed, again, until }) {
+    try {
+      await page.locator('#old').pressSequentially(old);
+      await page.locator('#new').pressSequentially(typed);
+      await page.locator('#again').pressSequentially(again);
+      return await leading(() => page.click('form button'), until);
+    } catch (why) {
+      throw new Error([old, typed, again].reduce((text, secret) => text.replaceAll(secret, '…'), String(why)));
+    }
+  },
+
   click: ({ words, until }) => leading(() => page.getByText(words, { exact: true }).click(), until),
 
   press: ({ key, until }) => leading(() => page.keyboard.press(key), until),

@@ -137,6 +137,11 @@ impl Browser {
         self.seen(request)
     }
 
+    /// Types the present password and twice a new one into the page for the change of a password, and sends the form.
+    pub fn change_password(&mut self, old: &str, [new, again]: [&str; 2]) -> Result<Seen, LabError> {
+        self.seen(json!({"do": "change", "old": old, "typed": new, "again": again}))
+    }
+
     /// Clicks what has exactly these words, which leads to a page.
     pub fn click(&mut self, words: &str) -> Result<Seen, LabError> {
         self.seen(json!({"do": "click", "words": words}))

@@ -7,13 +7,15 @@ use super::pta_agent::PtaAgent;
 use super::tenant::RunningTenant;
 use futures_util::{SinkExt as _, StreamExt as _};
 use landbridge_agent::Identity;
-use landbridge_crypto::envelope::{About, EnvelopePublic, VerdictKey};
+use landbridge_crypto::envelope::change::AboutChange;
+use landbridge_crypto::envelope::{About, Envelope, EnvelopePublic, VerdictKey};
 use landbridge_crypto::secret::Password;
 use landbridge_tenant::config::Config;
 use landbridge_tenant::keys;
 use landbridge_tenant::server_certificate::ServerCertificate;
 use landbridge_tenant_core::agents::certificate_names::Shown;
 use landbridge_wire::bounded::{Blob, List, Text};
+use landbridge_wire::change::{ChangeOutcome, ChangeRequest};
 use landbridge_wire::frame;
 use landbridge_wire::signin::{
     AT_BOUND, BY_SID, Decline, DirectoryVerdict, FromAgent, FromTenant, Heartbeat, Hello, SignInRequest,
@@ -34,10 +36,12 @@ use tokio_tungstenite::tungstenite::Message;
 use uuid::Uuid;
 
 /// What an agent says to one request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Said {
     /// A verdict, whose tag was checked.
     Verdict(DirectoryVerdict),
+    /// What came of a change of password, whose tag was checked.
+    Change(ChangeOutcome),
     /// No verdict, and whether a bind may have been sent.
     Declined(Decline, bool),
     /// Nothing until the deadline.
@@ -53,10 +57,18 @@ pub struct Named {
     pub sid: Option<String>,
 }
 
-/// A password for an account, and where the agent's words go.
+/// What the tenant wants of an agent.
+enum Task {
+    /// Try this password.
+    SignIn(String),
+    /// Change the password of the account with this sAMAccountName from the first to the second.
+    Change(String, [String; 2]),
+}
+
+/// A task for an account, and where the agent's words go.
 struct Request {
     account: Named,
-    password: String,
+    task: Task,
     said: oneshot::Sender<(Said, Duration)>,
 }
 
@@ -118,6 +130,21 @@ impl LyingTenant {
         account: &Named,
         password: &str,
     ) -> Result<(Said, Duration), LabError> {
+        self.request(agent, account, Task::SignIn(password.to_owned()))
+    }
+
+    /// Requests of this agent to change a password: that of the account with these names, or with this sAMAccountName.
+    pub fn change(
+        &self,
+        agent: &PtaAgent,
+        account: &Named,
+        name: &str,
+        passwords: [&str; 2],
+    ) -> Result<(Said, Duration), LabError> {
+        self.request(agent, account, Task::Change(name.to_owned(), passwords.map(str::to_owned)))
+    }
+
+    fn request(&self, agent: &PtaAgent, account: &Named, task: Task) -> Result<(Said, Duration), LabError> {
         let id = agent_id(agent)?;
         let open = || {
             let agents = lock(&self.agents);
@@ -126,7 +153,7 @@ impl LyingTenant {
         wait_until("an agent at the lying tenant", 30, || open().is_some(), String::new)?;
         let link = open().ok_or_else(|| failed("a lying tenant", "the agent is gone"))?;
         let (said, heard) = oneshot::channel();
-        let request = Request { account: account.clone(), password: password.to_owned(), said };
+        let request = Request { account: account.clone(), task, said };
         Ok(self.runtime.block_on(async move {
             let since = Instant::now();
             let _ = link.send(request).await;
@@ -204,6 +231,15 @@ async fn attend(tls: TlsAcceptor, stream: TcpStream, tenant: Uuid, of_this_versi
                         }
                         None
                     }
+                    Ok(FromAgent::Changed(answer)) => {
+                        if let Some(open) = open.remove(&answer.request) {
+                            let authenticated = answer.outcome.authenticated(answer.request);
+                            let sound = open.key.verify(&authenticated, answer.tag.as_bytes());
+                            let said = if sound { Said::Change(answer.outcome) } else { Said::Nothing };
+                            let _ = open.said.send((said, open.sent.elapsed()));
+                        }
+                        None
+                    }
                     Ok(FromAgent::Declined(declined)) => {
                         if let Some(open) = open.remove(&declined.request) {
                             let said = Said::Declined(declined.why, declined.tried);
@@ -224,7 +260,7 @@ async fn attend(tls: TlsAcceptor, stream: TcpStream, tenant: Uuid, of_this_versi
                 }
                 Some(FromTenant::Heartbeat(Heartbeat { at: millis(began) }))
             }
-            Some(Request { account: Named { object, sid }, password, said }) = requests.recv() => {
+            Some(Request { account: Named { object, sid }, task, said }) = requests.recv() => {
                 let (request, due) = (Uuid::new_v4(), millis(began) + 10_000);
                 let about = About {
                     request: request.into_bytes(),
@@ -237,13 +273,37 @@ async fn attend(tls: TlsAcceptor, stream: TcpStream, tenant: Uuid, of_this_versi
                     sid: sid.as_deref(),
                     due,
                 };
-                let Ok((envelope, verdict_key)) = key.seal(&about, &Password::new(password)) else { return };
-                let (Ok(encapsulated), Ok(sealed)) =
-                    (Blob::new(envelope.encapsulated), Blob::new(envelope.sealed)) else { return };
-                let Ok(sid) = sid.map(Text::new).transpose() else { return };
+                let change = match &task {
+                    Task::SignIn(_) => None,
+                    Task::Change(name, _) => Some(AboutChange { delivery: about, account: name }),
+                };
+                let secret = |text: &String| Password::new(text.clone());
+                let sealed = match (&task, &change) {
+                    (Task::Change(_, [old, new]), Some(about)) => {
+                        key.seal_change(about, &secret(old), &secret(new))
+                    }
+                    (Task::SignIn(password), _) => key.seal(&about, &secret(password)),
+                    (Task::Change(..), None) => return,
+                };
+                let Ok((Envelope { encapsulated, sealed }, verdict_key)) = sealed else { return };
+                let Ok(encapsulated) = Blob::new(encapsulated) else { return };
                 open.insert(request, Open { key: verdict_key, sent: Instant::now(), said });
-                let asked = SignInRequest { request, object, sid, due, encapsulated, sealed };
-                Some(FromTenant::SignIn(Box::new(asked)))
+                Some(match task {
+                    Task::SignIn(_) => {
+                        let (Ok(sealed), Ok(sid)) = (Blob::new(sealed), sid.map(Text::new).transpose()) else {
+                            return;
+                        };
+                        let asked = SignInRequest { request, object, sid, due, encapsulated, sealed };
+                        FromTenant::SignIn(Box::new(asked))
+                    }
+                    Task::Change(account, _) => {
+                        let sid = Text::new(sid.unwrap_or_default());
+                        let (Ok(sealed), Ok(sid), Ok(account)) =
+                            (Blob::new(sealed), sid, Text::new(account)) else { return };
+                        let asked = ChangeRequest { request, object, sid, account, due, encapsulated, sealed };
+                        FromTenant::Change(Box::new(asked))
+                    }
+                })
             }
         };
         if let Some(message) = say {

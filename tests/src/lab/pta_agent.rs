@@ -30,6 +30,8 @@ pub struct PtaSettings {
     pub connections: usize,
     /// `[log] level`.
     pub level: &'static str,
+    /// More lines for `[directory]`.
+    pub directory: String,
     /// More lines for `[tenant]`.
     pub tenant: String,
     /// Lines of `[defence]`.
@@ -47,6 +49,7 @@ impl PtaSettings {
             kept: 4,
             connections: 2,
             level: "info",
+            directory: String::new(),
             tenant: String::new(),
             defence: String::new(),
         }
@@ -73,10 +76,21 @@ impl PtaAgent {
 
     /// Writes the configuration again; the state stays.
     pub fn configure(&self, settings: &PtaSettings) -> Result<(), LabError> {
-        let PtaSettings { domain, ca, pins, controllers, kept, connections, level, tenant, defence } =
-            settings;
+        let PtaSettings {
+            domain,
+            ca,
+            pins,
+            controllers,
+            kept,
+            connections,
+            level,
+            directory,
+            tenant,
+            defence,
+        } = settings;
         let mut text = format!(
-            "state_directory = \"{}\"\n[directory]\ndomain = \"{domain}\"\npins = {pins:?}\nconnections = {kept}\n",
+            "state_directory = \"{}\"\n[directory]\ndomain = \"{domain}\"\npins = {pins:?}\nconnections = {kept}\n\
+             {directory}\n",
             self.state().display(),
         );
         if let Some(ca) = ca {

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::print_stdout)]
 
 mod apache;
+mod change;
 mod native;
 mod pages;
 mod stage;

@@ -1,10 +1,11 @@
 //! A domain, a tenant that is an issuer, and a client of Node.js that acts as application and as browser.
 
 use landbridge_tests::lab::browser::Browser;
-use landbridge_tests::lab::program::build_folder;
+use landbridge_tests::lab::program::{Running, build_folder};
 use landbridge_tests::lab::protected_site::Issuer;
 use landbridge_tests::lab::{
-    Domain, Person, Phs, PhsSettings, Population, ProtectedSite, RunningTenant, TenantSettings, person, view,
+    Domain, Person, Phs, PhsSettings, Population, ProtectedSite, PtaAgent, PtaSettings, RunningTenant,
+    TenantSettings, person, view,
 };
 use serde_json::{Value, json};
 use std::io::{BufRead as _, BufReader, Write as _};
@@ -103,6 +104,24 @@ impl Stage {
         let stage = Self { domain, tenant, issuer, phs, syncing: Mutex::default() };
         stage.sync();
         stage
+    }
+
+    /// A stage of a test's own whose people change their passwords by way of an agent, in a domain in which a password may be
+    /// changed at once. phs follows every change.
+    pub(crate) fn changing(prepare: impl FnOnce(&Domain)) -> (Self, PtaAgent, Running) {
+        let stage = Self::with(PEOPLE, "info");
+        stage.domain.set_policy(json!({ "minPwdAge": "0" })).unwrap();
+        prepare(&stage.domain);
+        stage.sync();
+        let settings = PtaSettings {
+            directory: "change_passwords = true".to_owned(),
+            ..PtaSettings::for_domain(&stage.domain)
+        };
+        let agent = PtaAgent::start(&settings, &stage.tenant).unwrap();
+        let policy = ["domains", "policy", stage.domain.name(), "--change-passwords", "on"];
+        stage.tenant.run(&policy, None).unwrap().expect_code(0);
+        let phs = stage.phs.run_daemon().unwrap();
+        (stage, agent, phs)
     }
 
     /// The people of a test of the shared stage, by its number from 1 on, made in AD what they are called. Numbers are given

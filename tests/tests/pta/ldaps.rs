@@ -26,6 +26,7 @@ fn agent(ca: PathBuf, controllers: Vec<(String, IpAddr, u16)>) -> PtaAgent {
         kept: 1,
         connections: 1,
         level: "info",
+        directory: String::new(),
         tenant: String::new(),
         defence: String::new(),
     };

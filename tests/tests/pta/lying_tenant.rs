@@ -113,7 +113,10 @@ impl Inside {
                         ..declined
                     }));
                 }
-                Output::Send(_) | Output::Validate { .. } | Output::Welcomed { .. } => {}
+                Output::Send(_)
+                | Output::Validate { .. }
+                | Output::Change { .. }
+                | Output::Welcomed { .. } => {}
                 Output::Close(why) => panic!("{why:?}"),
             }
         }
@@ -274,7 +277,9 @@ fn a_lying_tenant_locks_no_account_of_the_domain_and_agents_say_that_they_are_at
                     match words(&lying, agent, &account, &format!("guess {n}")) {
                         Said::Verdict(DirectoryVerdict::Wrong) => {}
                         Said::Declined(Decline::AtBound, false) => declined += 1,
-                        said @ (Said::Verdict(_) | Said::Declined(..) | Said::Nothing) => panic!("{said:?}"),
+                        said @ (Said::Verdict(_) | Said::Change(_) | Said::Declined(..) | Said::Nothing) => {
+                            panic!("{said:?}")
+                        }
                     }
                 }
                 let counted = stage.domain.bad_passwords(&who.sam).unwrap();

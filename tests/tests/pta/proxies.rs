@@ -40,6 +40,7 @@ fn enroll_through(proxy: &str) -> Finished {
         kept: 1,
         connections: 1,
         level: "debug",
+        directory: String::new(),
         tenant: format!("proxy = \"{proxy}\""),
         defence: String::new(),
     };

@@ -20,7 +20,7 @@ pub(crate) const ARROWS: &[(&str, &[&str], &[&str])] = &[
     ),
     (
         "pta-agent",
-        &["crypto", "wire", "agent", "host"],
+        &["crypto", "kerberos", "wire", "agent", "host"],
         &["landbridge-drsr", "landbridge-phs", "landbridge-tenant-rules"],
     ),
     ("tenant-rules", &["crypto", "wire"], &["rusqlite", "postgres", "tokio", "hyper", "rustls"]),

@@ -58,8 +58,8 @@ pub(super) fn act(
             store.write("domain-add", |writing| actor.add_domain(writing, &new))
         }
         AdminRequest::DomainsList => store.look(|reading| list_domains(reading, now)),
-        AdminRequest::DomainsPolicy { name, policy, approve_agents } => {
-            actor.policy(&name, policy, approve_agents)
+        AdminRequest::DomainsPolicy { name, policy, approve_agents, change_passwords } => {
+            actor.policy(&name, policy, approve_agents, change_passwords)
         }
         AdminRequest::MinIterations { name, iterations, accounts } => {
             actor.min_iterations(&name, iterations, accounts)
@@ -193,7 +193,9 @@ pub(super) fn act(
 fn read_by(request: &AdminRequest) -> Option<&'static str> {
     match request {
         AdminRequest::DomainsList => Some("domains list"),
-        AdminRequest::DomainsPolicy { policy: None, approve_agents: None, .. } => Some("domains policy"),
+        AdminRequest::DomainsPolicy {
+            policy: None, approve_agents: None, change_passwords: None, ..
+        } => Some("domains policy"),
         AdminRequest::CanaryList { .. } => Some("domains canary list"),
         AdminRequest::SuffixList { .. } => Some("domains suffix list"),
         AdminRequest::MovesList { .. } => Some("domains move-objects"),

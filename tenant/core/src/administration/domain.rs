@@ -7,7 +7,7 @@ use crate::administration::parts::Inner;
 use crate::administration::request::{AdminResponse, refusal};
 use landbridge_crypto::salted_digest::Profile;
 use landbridge_tenant_rules::lockout::AdBudget;
-use landbridge_tenant_rules::model::{Domain, SigninPolicy};
+use landbridge_tenant_rules::model::{ChangePolicy, Domain, SigninPolicy};
 use landbridge_tenant_rules::names::{Whose, folded};
 use landbridge_tenant_store::tables::names::whose;
 use landbridge_tenant_store::tables::{attributes, audit, canaries, digests, domains, objects};
@@ -33,9 +33,10 @@ impl Actor<'_> {
         name: &str,
         policy: Option<SigninPolicy>,
         approve_agents: Option<bool>,
+        change_passwords: Option<ChangePolicy>,
     ) -> Outcome {
-        if policy.is_some() || approve_agents.is_some() {
-            let refused = self.set_policy(name, policy, approve_agents)?;
+        if policy.is_some() || approve_agents.is_some() || change_passwords.is_some() {
+            let refused = self.set_policy(name, policy, approve_agents, change_passwords)?;
             if let Some(refused) = refused {
                 return Ok(refused);
             }
@@ -104,6 +105,7 @@ impl Actor<'_> {
         name: &str,
         policy: Option<SigninPolicy>,
         approve_agents: Option<bool>,
+        change_passwords: Option<ChangePolicy>,
     ) -> Result<Option<AdminResponse>, StoreError> {
         self.tenant.store.write("domain-policy-set", |writing| {
             let Some(domain) = domains::by_name(writing, name)? else { return Ok(Some(no_domain())) };
@@ -114,11 +116,14 @@ impl Actor<'_> {
                 return Ok(Some(refusal(&what, todo)));
             }
             let approve = approve_agents.unwrap_or(domain.approve_agents);
+            let change = change_passwords.unwrap_or(domain.change_passwords);
             domains::set_signin(writing, domain.id, wanted, approve)?;
+            domains::set_change_policy(writing, domain.id, change)?;
             let detail = format!(
-                "sign-in by {}, was {}; new agents wait for approval: {approve}",
+                "sign-in by {}, was {}; new agents wait for approval: {approve}; change of passwords: {}",
                 wanted.as_str(),
-                domain.signin.as_str()
+                domain.signin.as_str(),
+                change.as_str()
             );
             self.audit(writing, "domain-policy", &domain.dns_name, &detail)?;
             Ok(None)
@@ -237,8 +242,13 @@ fn policy_text(domain: &Domain, budget: AdBudget) -> String {
         AdBudget::Unknown => "its lockout policy is not known yet: a phs uploads it".to_owned(),
     };
     let agents = if domain.approve_agents { "wait for `agents approve`" } else { "can work at once" };
+    let changes = match domain.change_passwords {
+        ChangePolicy::Off => "people do not change their passwords here",
+        ChangePolicy::On => "people may change their passwords here",
+        ChangePolicy::WhenRequired => "people change a password here when it has expired or must be changed",
+    };
     format!(
-        "{}: sign-in by {}; {limit}; new pta-agents {agents}; digests have at least {} iterations",
+        "{}: sign-in by {}; {limit}; new pta-agents {agents}; digests have at least {} iterations; {changes}",
         domain.dns_name,
         domain.signin.as_str(),
         domain.min_iterations

@@ -5,7 +5,9 @@ use crate::applications::DEFAULT_RATE;
 use crate::directory::Description;
 use crate::directory::groups::{GroupDescribed, GroupRow};
 use crate::directory::named::Named;
-use landbridge_tenant_rules::model::{LdapAccess, OidcKind, SigninPolicy, SigningAlgorithm, SubjectKind};
+use landbridge_tenant_rules::model::{
+    ChangePolicy, LdapAccess, OidcKind, SigninPolicy, SigningAlgorithm, SubjectKind,
+};
 use landbridge_tenant_rules::verdict;
 use landbridge_wire::enroll::Role;
 use landbridge_wire::wiped_text::wiped_text;
@@ -89,6 +91,8 @@ pub enum AdminRequest {
         policy: Option<SigninPolicy>,
         /// Whether new pta-agents wait for `agents approve`.
         approve_agents: Option<bool>,
+        /// Whether people may change their passwords here.
+        change_passwords: Option<ChangePolicy>,
     },
     /// Set the least iterations of a digest that a domain accepts.
     MinIterations {

@@ -10,8 +10,9 @@ use landbridge_crypto::secret::Password;
 use landbridge_tenant_rules::instances::NotedProcess;
 use landbridge_tenant_rules::model::Principal;
 use landbridge_tenant_rules::relay::{
-    AgentAnswer, AgentView, Alarm, Event, Facts, Link, NoAnswer, Output, Relay,
+    AgentAnswer, AgentView, Alarm, Event, Facts, Link, NoAnswer, Output, PasswordPair, Relay,
 };
+use landbridge_wire::change::ChangeOutcome;
 use landbridge_wire::signin::{FromAgent, FromTenant};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -51,6 +52,8 @@ struct State {
     links: HashMap<Link, LinkTask>,
     /// The sign-ins that wait for an answer, by ticket.
     waiting: HashMap<u64, oneshot::Sender<AgentAnswer>>,
+    /// The changes of password that wait for an answer, by ticket.
+    changing: HashMap<u64, oneshot::Sender<AgentAnswer<ChangeOutcome>>>,
     /// The last number that a link or a ticket received.
     next: u64,
     /// The time at which the clock wakes next.
@@ -94,6 +97,29 @@ impl AskAgents for RelayDriver {
             answered.await.unwrap_or(AgentAnswer { outcome: Err(NoAnswer::Lost), agent: None, tried: 1 })
         })
     }
+
+    fn changes_passwords(&self, domain: i64) -> bool {
+        self.lock().relay.changes_passwords(domain, Instant::now())
+    }
+
+    fn change(
+        self: Arc<Self>,
+        domain: i64,
+        account: Principal,
+        change: PasswordPair,
+    ) -> AnswerOnItsWay<ChangeOutcome> {
+        Box::pin(async move {
+            let (answer, answered) = oneshot::channel();
+            self.drive(|state, now| {
+                state.next += 1;
+                state.changing.insert(state.next, answer);
+                state.relay.submit_change(state.next, domain, account, change, now);
+            });
+            // As for a sign-in: the tenant stops.
+            let outcome = Ok(ChangeOutcome::NotKnown);
+            answered.await.unwrap_or(AgentAnswer { outcome, agent: None, tried: 1 })
+        })
+    }
 }
 
 impl std::fmt::Debug for RelayDriver {
@@ -111,6 +137,7 @@ impl RelayDriver {
             relay: Relay::new(tenant, vec![url.to_owned()], seed),
             links: HashMap::new(),
             waiting: HashMap::new(),
+            changing: HashMap::new(),
             next: 0,
             wakes_at: Instant::now(),
             introduced: HashMap::new(),
@@ -178,6 +205,7 @@ impl RelayDriver {
                     // A link's task ends when the sender of its queue is dropped.
                     state.links.clear();
                     state.waiting.clear();
+                    state.changing.clear();
                     return;
                 }
             }
@@ -246,6 +274,12 @@ impl RelayDriver {
                 self.numbers.metrics.count_agent_answer(&answer.outcome);
                 if let Some(waiting) = state.waiting.remove(&ticket) {
                     // The receiver is gone when the sign-in was given up.
+                    let _ = waiting.send(answer);
+                }
+            }
+            Output::ChangeAnswered { ticket, answer } => {
+                self.numbers.metrics.count_change(&answer.outcome);
+                if let Some(waiting) = state.changing.remove(&ticket) {
                     let _ = waiting.send(answer);
                 }
             }

@@ -17,13 +17,15 @@ use landbridge_tenant_store::Writing;
 use landbridge_tenant_store::policies::is_group;
 use landbridge_tenant_store::tables::attributes::Overwrite;
 use landbridge_tenant_store::tables::{
-    attributes, audit, changes, digests, group_policies, homes, links, names, objects, refused_members,
-    reserved_names,
+    attributes, audit, changes, digests, group_policies, homes, links, names, objects, password_changes,
+    refused_members, reserved_names, web_sessions,
 };
 use landbridge_tenant_store::{Store, StoreError};
 use landbridge_wire::bounded::Text;
 use landbridge_wire::names::of_upn;
-use landbridge_wire::upload::{AttributeValue, Kind, Password, Presence, Record, Refusal, RefusalReason};
+use landbridge_wire::upload::{
+    Attribute, AttributeValue, Kind, Password, Presence, Record, Refusal, RefusalReason,
+};
 use uuid::Uuid;
 
 /// Shortest accepted salt of a digest, in bytes: the length that Entra uses.
@@ -119,6 +121,9 @@ impl Page<'_> {
             if record.presence != Presence::Present || veto(&account, self.now).is_some() {
                 self.end_sessions(record.object)?;
             }
+        }
+        if let Some(written) = password_written(record) {
+            web_sessions::password_arrived(self.writing, record.object, written)?;
         }
         // 5. An object that is not present loses its links.
         if record.presence != Presence::Present {
@@ -235,6 +240,12 @@ impl Page<'_> {
             } else if password.stamp < held.stamp && !replace {
                 return Ok(DigestOutcome::NotNewer);
             }
+        } else {
+            // The person changed the password here: what is of a password before that is not taken again.
+            if !replace && !password_changes::allows(self.writing, object, &password.stamp)? {
+                return Ok(DigestOutcome::NotNewer);
+            }
+            password_changes::forget(self.writing, object)?;
         }
         digests::put(
             self.writing,
@@ -379,4 +390,11 @@ fn brings(record: &Record, name: &str) -> bool {
 /// Whether a digest is as costly to attack as the domain requires: iterations and length of the salt.
 pub(super) fn is_strong(digest: &SaltedDigest, domain: &Domain) -> bool {
     digest.iterations() >= domain.min_iterations && digest.salt_len() >= MIN_SALT
+}
+
+/// When the pwdLastSet in a record was written: seconds since 1601. None: the record has none.
+fn password_written(record: &Record) -> Option<i64> {
+    let is_password_set = |one: &&Attribute| matches!(one.is, AttributeValue::PwdLastSet(_));
+    let found = record.attributes.as_slice().iter().find(is_password_set)?;
+    i64::try_from(found.stamp.time).ok()
 }

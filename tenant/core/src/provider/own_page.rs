@@ -1,7 +1,8 @@
 //! What a person's own page shows: assigned applications, open sessions, and the last sign-ins.
 
 use super::{OpenSession, Provider};
-use landbridge_tenant_rules::model::AuditEntry;
+use landbridge_tenant_rules::model::{Attributes, AuditEntry};
+use landbridge_tenant_store::facts;
 use landbridge_tenant_store::tables::web_sessions::{MOST, WebSession};
 use landbridge_tenant_store::tables::{app_groups, app_oidc, apps, attributes, audit, domains, objects};
 use landbridge_tenant_store::{Reading, StoreError};
@@ -76,6 +77,19 @@ impl Provider {
                 name,
             }))
         })
+    }
+}
+
+impl Provider {
+    /// A name with which the person of a session can sign in: userPrincipalName, or else sAMAccountName and the domain.
+    /// None: the account is gone, or has no name. Blocks.
+    pub fn sign_in_name(&self, session: &WebSession) -> Result<Option<String>, StoreError> {
+        let known = self.store.read(|reading| facts::known_account(reading, session.object, None))?;
+        Ok(known.and_then(|known| {
+            let with_domain = |sam: String| format!("{sam}@{}", known.domain.dns_name);
+            let Attributes { user_principal_name, sam_account_name, .. } = known.attributes;
+            user_principal_name.or_else(|| sam_account_name.map(with_domain))
+        }))
     }
 }
 

@@ -19,6 +19,10 @@ use zeroize::Zeroizing;
 /// Seconds between two notes that a session was used.
 const NOTED: i64 = 60;
 
+/// Seconds for which a session in which the password was changed goes on while phs has not brought the change. phs needs
+/// a second; this allows for an hour in which it does not run.
+const AWAITED: i64 = 3600;
+
 /// What is read of the name in a form before the password is decided upon.
 #[derive(Debug)]
 pub struct NamedAccount {
@@ -48,6 +52,8 @@ pub struct NewSession {
     pub device: String,
     /// Where the person is.
     pub address: IpAddr,
+    /// The person has just changed the password: the new pwdLastSet.
+    pub changed: Option<i64>,
 }
 
 /// A session that has begun, with what the browser keeps.
@@ -74,6 +80,8 @@ pub enum Ending {
     OverLimit,
     /// The account is gone, disabled, blocked or expired, or its password is another one.
     Account,
+    /// The person changed the password, in another session or without one.
+    PasswordChanged,
     /// An administrator ended it.
     Administrator,
 }
@@ -86,6 +94,7 @@ impl Ending {
             Self::Replaced => "another one began in the same browser",
             Self::OverLimit => "too many sessions of the account",
             Self::Account => "the account may not go on with it",
+            Self::PasswordChanged => "the person changed the password",
             Self::Administrator => "ended by an administrator",
         }
     }
@@ -186,6 +195,7 @@ impl Provider {
             }
             // 2. The new one.
             let password_set = match new.named.version {
+                _ if new.changed.is_some() => new.changed,
                 Some(version) if version.object == new.object => version.set,
                 // The name was another account's a moment before.
                 Some(_) | None => attributes::of(writing, new.object)?.pwd_last_set,
@@ -194,6 +204,7 @@ impl Provider {
                 id,
                 object: new.object,
                 password_set,
+                awaits_until: new.changed.map(|_| now.saturating_add(AWAITED)),
                 made_at: now,
                 seen_at: now,
                 ends_at: now.saturating_add(self.lives.session),
@@ -251,7 +262,9 @@ impl Provider {
     /// Ends a session, and all that was granted in it. False: it has ended already. Blocks.
     pub fn end(&self, session: &WebSession, why: Ending, now: i64) -> Result<bool, StoreError> {
         let actor = match why {
-            Ending::SignedOut | Ending::OnOwnPage | Ending::Replaced => actor_of(session.object),
+            Ending::SignedOut | Ending::OnOwnPage | Ending::Replaced | Ending::PasswordChanged => {
+                actor_of(session.object)
+            }
             Ending::OverLimit | Ending::Account | Ending::Administrator => "tenant".to_owned(),
         };
         self.store.write_short("web-session-end", |writing| end_one(writing, session, (&actor, why), now))
@@ -320,7 +333,7 @@ impl Provider {
         let is_good = known.object.presence == Presence::Present
             && !known.blocked
             && !known.canary
-            && known.attributes.pwd_last_set == session.password_set
+            && is_of_password(session, known.attributes.pwd_last_set, now)
             && veto(&account, now).is_none();
         if !is_good {
             return Ok(Standing::Over);
@@ -334,6 +347,29 @@ impl Provider {
 /// Notes that a session was used, unless that was noted in the minute before.
 pub(super) fn note_use_in(writing: &Writing<'_>, session: &WebSession, now: i64) -> Result<(), StoreError> {
     if must_note(session, now) { web_sessions::note_use(writing, session.id, now) } else { Ok(()) }
+}
+
+/// Whether a session belongs to the password with this pwdLastSet. A change that was made in it may not have arrived yet.
+fn is_of_password(session: &WebSession, password_set: Option<i64>, now: i64) -> bool {
+    session.password_set == password_set || session.awaits_until.is_some_and(|until| now < until)
+}
+
+/// Ends the sessions of an account whose person has changed the password, but for the one in which that was done: it goes
+/// on with the new pwdLastSet. Without one nothing tells which password it belongs to, and it ends as well. Returns the
+/// number of those that ended.
+pub(crate) fn end_others_after_change(
+    writing: &Writing<'_>,
+    (object, kept): (Uuid, Option<Uuid>),
+    password_set: Option<i64>,
+    now: i64,
+) -> Result<usize, StoreError> {
+    let kept = kept.zip(password_set);
+    if let Some((session, password_set)) = kept {
+        web_sessions::note_change(writing, session, password_set, now.saturating_add(AWAITED))?;
+    }
+    let actor = actor_of(object);
+    let except = kept.map(|(session, _)| session);
+    end_all_of(writing, (object, except), (&actor, Ending::PasswordChanged), now)
 }
 
 /// Whether the use of a session is to be noted.

@@ -123,7 +123,7 @@ impl Bench {
         let (address, name) = ("192.0.2.7".parse().unwrap(), format!("USER{n}@corp.example.com"));
         let named = self.provider.named_account(&name, None, address, NOW).unwrap();
         let (actor, device) = ("app wiki".to_owned(), "a browser".to_owned());
-        NewSession { actor, object: object(n), named, device, address }
+        NewSession { actor, object: object(n), named, device, address, changed: None }
     }
 
     /// The code of a grant with these scopes.

@@ -2,10 +2,14 @@
 //! Neighbours: [`super::SignIns`] takes them.
 
 use landbridge_crypto::lanes;
+use landbridge_crypto::seal::SealKeys;
 use landbridge_crypto::secret::Password;
 use landbridge_tenant_rules::lockout::{Rules, Source};
 use landbridge_tenant_rules::model::Principal;
-use landbridge_tenant_rules::relay::{AgentAnswer, NoAnswer};
+use landbridge_tenant_rules::relay::{AgentAnswer, NoAnswer, PasswordPair};
+use landbridge_tenant_store::facts::Origin;
+use landbridge_wire::change::ChangeOutcome;
+use landbridge_wire::signin::DirectoryVerdict;
 use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -69,7 +73,7 @@ pub struct Attempt {
 }
 
 /// The caller of a sign-in, and the person's place as the caller states it.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Caller {
     /// The door: `applications`, `operator`.
     pub door: &'static str,
@@ -86,8 +90,17 @@ pub struct Caller {
     pub domains: Option<Vec<i64>>,
 }
 
+impl Caller {
+    /// Who requests the sign-in, where it comes from, and when, for the database.
+    pub(crate) fn origin<'a>(&'a self, now: i64, keys: &'a SealKeys) -> Origin<'a> {
+        let Self { actor, source, application, domains, .. } = self;
+        Origin { caller: actor, application: *application, domains: domains.as_deref(), source, now, keys }
+    }
+}
+
 /// An answer of an agent, on its way.
-pub(crate) type AnswerOnItsWay = Pin<Box<dyn Future<Output = AgentAnswer> + Send>>;
+pub(crate) type AnswerOnItsWay<Outcome = DirectoryVerdict> =
+    Pin<Box<dyn Future<Output = AgentAnswer<Outcome>> + Send>>;
 
 /// Asks agents. The relay does; tests have a directory in memory.
 pub(crate) trait AskAgents: Send + Sync + 'static {
@@ -105,4 +118,15 @@ pub(crate) trait AskAgents: Send + Sync + 'static {
         password: Arc<Password>,
         binds: u32,
     ) -> AnswerOnItsWay;
+
+    /// Whether an agent of this domain is connected that changes passwords.
+    fn changes_passwords(&self, domain: i64) -> bool;
+
+    /// Has an agent of the domain change the account's password.
+    fn change(
+        self: Arc<Self>,
+        domain: i64,
+        account: Principal,
+        change: PasswordPair,
+    ) -> AnswerOnItsWay<ChangeOutcome>;
 }

@@ -300,9 +300,7 @@ impl Pass {
     }
 
     fn origin(&self, now: i64) -> Origin<'_> {
-        let Caller { actor, source, application, domains, .. } = &self.caller;
-        let (application, domains) = (*application, domains.as_deref());
-        Origin { caller: actor, application, domains, source, now, keys: self.inner.store.seal_keys() }
+        self.caller.origin(now, self.inner.store.seal_keys())
     }
 
     fn hold_back(&self, facts: &Facts, wait: Wait, began: Instant) -> Duration {

@@ -12,7 +12,8 @@ use landbridge_crypto::secret::Password;
 use landbridge_tenant_fixture::{Tenant, password, user};
 use landbridge_tenant_rules::lockout::Rules;
 use landbridge_tenant_rules::model::Principal;
-use landbridge_tenant_rules::relay::AgentAnswer;
+use landbridge_tenant_rules::relay::{AgentAnswer, PasswordPair};
+use landbridge_wire::change::ChangeOutcome;
 use std::collections::VecDeque;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
@@ -51,6 +52,14 @@ impl AskAgents for FakeDirectory {
         self.reached.fetch_add(1, Ordering::SeqCst);
         let answer = lock(&self.answers).pop_front();
         Box::pin(async move { answer.expect("the test expects no question here") })
+    }
+
+    fn changes_passwords(&self, _: i64) -> bool {
+        false
+    }
+
+    fn change(self: Arc<Self>, _: i64, _: Principal, _: PasswordPair) -> AnswerOnItsWay<ChangeOutcome> {
+        panic!("the test expects no change of password here")
     }
 }
 

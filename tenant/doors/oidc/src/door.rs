@@ -4,7 +4,7 @@
 use super::authorization::{Back, ResponseMode};
 use super::cookies::Forms;
 use super::metadata::{document, path};
-use super::parameters::{MAX_PARAMETERS, MAX_SIGN_IN, NoParameters, Parameters};
+use super::parameters::{MAX_PARAMETERS, MAX_SIGN_IN, NOTICE, NoParameters, Parameters};
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::body::{Body as _, Incoming};
@@ -27,6 +27,7 @@ use landbridge_door_pages::link::{Link, Origin};
 use landbridge_door_pages::logo::Logo;
 use landbridge_door_pages::request_error::{RequestError, RequestFault};
 use landbridge_tenant_core::applications::Applications;
+use landbridge_tenant_core::passwords::Passwords;
 use landbridge_tenant_core::provider::{Client, Provider};
 use landbridge_tenant_core::sign_ins::SignIns;
 use serde_json::{Value, json};
@@ -45,6 +46,7 @@ const STYLE: &str = "text/css; charset=utf-8";
 pub struct OidcDoor {
     pub(crate) provider: Provider,
     pub(crate) sign_ins: SignIns,
+    pub(crate) passwords: Passwords,
     pub(crate) applications: Applications,
     pub(crate) forms: Forms,
     branding: Branding,
@@ -72,7 +74,7 @@ pub(crate) struct Asked {
 impl OidcDoor {
     /// Creates the door of an issuer. A name without a domain is one of `domain`. A form must arrive within `body_time`.
     pub fn new(
-        (provider, sign_ins, applications): (Provider, SignIns, Applications),
+        (provider, sign_ins, passwords, applications): (Provider, SignIns, Passwords, Applications),
         (issuer, domain): (&Url, Option<String>),
         branding: Branding,
         form_key: &[u8; 32],
@@ -86,6 +88,7 @@ impl OidcDoor {
         Self {
             provider,
             sign_ins,
+            passwords,
             applications,
             forms,
             branding,
@@ -168,13 +171,15 @@ impl OidcDoor {
             path::OWN_PAGE,
             path::END_SESSION,
             path::END_OTHER_SESSIONS,
+            path::CHANGE_PASSWORD,
             path::NOT_YOU,
         ]
         .contains(&asked.path.as_str());
         if !is_known {
             return self.wrong(asked, StatusCode::NOT_FOUND, RequestFault::NotFound, "");
         }
-        let limit = if asked.path == path::SIGN_IN { MAX_SIGN_IN } else { MAX_PARAMETERS };
+        let has_password = [path::SIGN_IN, path::CHANGE_PASSWORD].contains(&asked.path.as_str());
+        let limit = if has_password { MAX_SIGN_IN } else { MAX_PARAMETERS };
         let text = match asked.method {
             Method::GET => Ok(Zeroizing::new(asked.query.clone().into_bytes())),
             Method::POST => self.form(asked, incoming, limit).await,
@@ -191,10 +196,12 @@ impl OidcDoor {
                 return self.wrong(asked, status, RequestFault::Malformed, "the form cannot be read");
             }
         };
-        // 4. A sign-in waits for others. All else reads and writes the database in one thread that may block.
-        let is_sign_in = asked.path == path::SIGN_IN && !is_get;
+        // 4. A sign-in and a change of password wait for others. All else reads and writes the database in one thread that may block.
         let answer = match parameters {
-            Ok(form) if is_sign_in => self.sign_in(asked, form).await,
+            Ok(form) if asked.path == path::SIGN_IN && !is_get => self.sign_in(asked, form).await,
+            Ok(form) if asked.path == path::CHANGE_PASSWORD && !is_get => {
+                self.change_password(asked, form).await
+            }
             parameters => {
                 let (door, of) = (self.clone(), asked.clone());
                 blocking(move || door.respond(&of, parameters)).await
@@ -218,7 +225,8 @@ impl OidcDoor {
             (path::AUTHORIZE, _) => self.authorize(asked, &parameters),
             (path::USERINFO, _) => Ok(self.userinfo(asked)),
             (path::SIGN_OUT, _) => self.sign_out(asked, parameters),
-            (path::OWN_PAGE, true) => self.own_page(asked),
+            (path::OWN_PAGE, true) => self.own_page(asked, parameters.get(NOTICE)),
+            (path::CHANGE_PASSWORD, true) => self.change_password_page_of_session(asked),
             (path::END_SESSION | path::END_OTHER_SESSIONS, false) => self.end_sessions(asked, &parameters),
             (path::NOT_YOU, true) => Ok(self.not_you(asked)),
             (path::OWN_PAGE | path::NOT_YOU, false) => Ok(self.not_allowed(asked, "GET")),

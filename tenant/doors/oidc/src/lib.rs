@@ -13,6 +13,7 @@
 //! - `door.rs`: the door, its paths and its answers
 //! - `authorize.rs`: authorization requests
 //! - `sign_in.rs`: the sign-in page and its form
+//! - `change_password.rs`: the page on which a person changes the password, and its form
 //! - `client_authentication.rs`: who a client says that it is
 //! - `token.rs`: codes and refresh tokens for tokens
 //! - `userinfo.rs`: who somebody is, for an access token
@@ -22,6 +23,7 @@
 
 pub mod authorization;
 mod authorize;
+mod change_password;
 pub mod client_authentication;
 pub mod cookies;
 mod device;

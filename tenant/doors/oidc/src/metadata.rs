@@ -25,6 +25,8 @@ pub mod path {
     pub const END_SESSION: &str = "/end-session";
     /// Where the form goes that ends all others of one's own.
     pub const END_OTHER_SESSIONS: &str = "/end-other-sessions";
+    /// The page on which a person changes the password, and where its form goes.
+    pub const CHANGE_PASSWORD: &str = "/change-password";
     /// The sign-in page without the name that the browser remembers.
     pub const NOT_YOU: &str = "/not-you";
 }

@@ -1,6 +1,7 @@
 //! The person's own page: assigned applications, sessions with a way to end them, and the last sign-ins.
 //! Neighbours: [`super::sign_in`] shows the sign-in page to a browser without a session.
 
+use super::change_password::password_notice;
 use super::cookies::{self, FORM, SESSION, cookie};
 use super::device::device_name;
 use super::door::{Asked, Checked, OidcDoor, page_of, see_other};
@@ -20,6 +21,7 @@ use landbridge_door_pages::link::{Link, Path};
 use landbridge_door_pages::request_error::RequestFault;
 use landbridge_door_pages::sign_in::Notice;
 use landbridge_tenant_core::clock::unix_now;
+use landbridge_tenant_core::passwords::Offer;
 use landbridge_tenant_core::provider::WebSession;
 use landbridge_tenant_core::provider::own_page::OwnPage;
 use time::OffsetDateTime;
@@ -30,7 +32,7 @@ const FORM_PURPOSE: &str = "own page";
 
 impl OidcDoor {
     /// The page, or the sign-in page. Blocks.
-    pub(crate) fn own_page(&self, asked: &Asked) -> Checked<Answer> {
+    pub(crate) fn own_page(&self, asked: &Asked, notice: Option<&str>) -> Checked<Answer> {
         let now = unix_now();
         let Some(session) = self.session(asked, now)? else {
             let has_ended = cookie(&asked.headers, SESSION).is_some();
@@ -42,8 +44,15 @@ impl OidcDoor {
             return Ok(self.failure(asked));
         };
         let Some(value) = self.forms.cookie(&asked.headers) else { return Ok(self.failure(asked)) };
+        let offer = self.passwords.offer(session.object, false);
+        let can_change = offer.is_ok_and(|offer| offer == Offer::Possible);
         let Some(page) = self.account(asked, &session, content, &value) else {
             return Ok(self.failure(asked));
+        };
+        let page = Account {
+            change_password: path::CHANGE_PASSWORD.parse().ok().filter(|_| can_change),
+            notice: notice.and_then(password_notice),
+            ..page
         };
         let mut answer = page_of(StatusCode::OK, page.html(&self.frame(asked)), Scripts::None, None);
         answer.headers_mut().extend(cookies::set(FORM, &value).map(|value| (SET_COOKIE, value)));
@@ -120,6 +129,8 @@ impl OidcDoor {
             sign_out: path(path::SIGN_OUT)?,
             end_session: path(path::END_SESSION)?,
             end_other_sessions: path(path::END_OTHER_SESSIONS)?,
+            change_password: None,
+            notice: None,
             applications: content.applications.into_iter().map(application).collect(),
             sessions: content.sessions.into_iter().map(session).collect(),
             sign_ins: content.sign_ins.into_iter().map(sign_in).collect(),

@@ -7,6 +7,8 @@ use zeroize::Zeroize as _;
 pub const MAX_PARAMETERS: usize = 16 * 1024;
 /// Limit on the bytes of the form of the sign-in page, which carries a query. In a form each byte of it may be three.
 pub const MAX_SIGN_IN: usize = 3 * MAX_PARAMETERS + 8 * 1024;
+/// The parameter of the person's own page that says what came of a change of password.
+pub const NOTICE: &str = "password";
 /// Limit on their number.
 const MAX_COUNT: usize = 64;
 

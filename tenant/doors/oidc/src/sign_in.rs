@@ -10,6 +10,7 @@ use hyper::StatusCode;
 use hyper::header::{HeaderValue, RETRY_AFTER, SET_COOKIE, USER_AGENT};
 use landbridge_crypto::secret::Password;
 use landbridge_door_listen::body::Answer;
+use landbridge_door_pages::change_password::ChangeNotice;
 use landbridge_door_pages::frame::{CSRF_FIELD, REQUEST_FIELD};
 use landbridge_door_pages::headers::Scripts;
 use landbridge_door_pages::link::{Link, Path};
@@ -17,11 +18,13 @@ use landbridge_door_pages::request_error::RequestFault;
 use landbridge_door_pages::sign_in::{KnownName, NAME_FIELD, Notice, PASSWORD_FIELD, SignIn};
 use landbridge_tenant_core::applications::NotAuthenticated;
 use landbridge_tenant_core::clock::unix_now;
+use landbridge_tenant_core::passwords::Offer;
 use landbridge_tenant_core::provider::{Client, NamedAccount, NewSession};
 use landbridge_tenant_core::sign_ins::{
-    Attempt, Caller, Disclosable, MAX_PASSWORD, Unavailable, Verdict, Why,
+    Attempt, Caller, Disclosable, MAX_PASSWORD, Source, Unavailable, Verdict, Why,
 };
 use std::sync::Arc;
+use uuid::Uuid;
 
 /// What a proof of the sign-in form is for.
 const FORM_PURPOSE: &str = "sign-in";
@@ -31,7 +34,7 @@ const MAX_DEVICE: usize = 256;
 const MAX_NAME: usize = 1024;
 /// Refused tries of one browser within ten minutes after which the page speaks of too many tries. As many lock an account by
 /// default.
-const TRIES_UNTIL_NOTICE: u32 = 10;
+pub(crate) const TRIES_UNTIL_NOTICE: u32 = 10;
 /// Who asks for the sign-ins of the person's own page, in the audit log.
 const OWN_PAGE: &str = "own page";
 
@@ -41,6 +44,34 @@ pub(crate) enum Destination {
     Application(Box<(Arc<Client>, Authorization, String)>),
     /// To the person's own page.
     OwnPage,
+}
+
+impl Destination {
+    /// The application.
+    pub(crate) fn client(&self) -> Option<&Client> {
+        match self {
+            Self::Application(parts) => Some(&parts.0),
+            Self::OwnPage => None,
+        }
+    }
+
+    /// Who asks for the sign-in, in the audit log.
+    pub(crate) fn actor(&self) -> String {
+        self.client().map_or_else(|| OWN_PAGE.to_owned(), |client| format!("app {}", client.app.name))
+    }
+
+    /// The caller of the sign-in.
+    pub(crate) fn caller(&self, source: Source, asked: &Asked) -> Caller {
+        let app = self.client().map(|client| &client.app);
+        Caller {
+            door: "oidc",
+            actor: self.actor(),
+            source,
+            address: Some(asked.from),
+            application: app.map(|app| app.id),
+            domains: app.and_then(|app| app.domain_rows()),
+        }
+    }
 }
 
 /// The form, without the password.
@@ -53,18 +84,16 @@ struct Form {
     now: i64,
 }
 
-impl Form {
-    fn client(&self) -> Option<&Client> {
-        match &self.to {
-            Destination::Application(parts) => Some(&parts.0),
-            Destination::OwnPage => None,
-        }
-    }
-
-    /// Who asks for the sign-in, in the audit log.
-    fn actor(&self) -> String {
-        self.client().map_or_else(|| OWN_PAGE.to_owned(), |client| format!("app {}", client.app.name))
-    }
+/// A person who is let in.
+pub(crate) struct LetIn {
+    /// The name as it was typed.
+    pub(crate) typed: String,
+    /// What was read of it before the password was decided upon.
+    pub(crate) named: NamedAccount,
+    /// The account: objectGUID.
+    pub(crate) object: Uuid,
+    /// The new pwdLastSet, if the password was just changed.
+    pub(crate) changed: Option<i64>,
 }
 
 type Decided = Result<Verdict, NotAuthenticated>;
@@ -79,27 +108,26 @@ impl OidcDoor {
             Err(answer) => return Some(*answer),
         };
         // 2. The password.
-        let app = form.client().map(|client| client.app.clone());
-        let (applications, arrived) = (self.applications.clone(), asked.arrived);
-        let caller = Caller {
-            door: "oidc",
-            actor: form.actor(),
-            source: form.named.source.clone(),
-            address: Some(asked.from),
-            application: app.as_ref().map(|app| app.id),
-            domains: app.as_ref().and_then(|app| app.domain_rows()),
-        };
-        let verdict = self.sign_ins.sign_in(attempt, move || {
-            match &app {
-                Some(app) => applications.charge(app, arrived)?,
-                None => applications.charge_own_page(arrived)?,
-            }
-            Ok(caller)
-        });
-        let verdict = verdict.await;
+        let caller = form.to.caller(form.named.source.clone(), asked);
+        let admit = self.admission(&form.to, asked);
+        let verdict = self.sign_ins.sign_in(attempt, move || admit().map(|()| caller)).await;
         // 3. What it means.
         let (door, of) = (self.clone(), asked.clone());
         blocking(move || door.conclude(&of, form, verdict)).await
+    }
+
+    /// Charges the rate of the application, or that of the person's own page. What it returns blocks.
+    pub(crate) fn admission(
+        &self,
+        to: &Destination,
+        asked: &Asked,
+    ) -> impl FnOnce() -> Result<(), NotAuthenticated> + Send + 'static {
+        let app = to.client().map(|client| client.app.clone());
+        let (applications, arrived) = (self.applications.clone(), asked.arrived);
+        move || match &app {
+            Some(app) => applications.charge(app, arrived),
+            None => applications.charge_own_page(arrived),
+        }
     }
 
     /// Reads the form, and what is known of the name. The error is the answer. Blocks.
@@ -108,20 +136,10 @@ impl OidcDoor {
         if !self.forms.is_ours(&asked.headers, FORM_PURPOSE, form.get(CSRF_FIELD)) {
             return Err(Box::new(self.wrong(asked, StatusCode::FORBIDDEN, RequestFault::ForgedForm, "")));
         }
-        let to = match form.get(REQUEST_FIELD).map(str::to_owned) {
-            None => Destination::OwnPage,
-            Some(text) => {
-                let parameters = self.sound(asked, Parameters::parse(text.as_bytes()))?;
-                let (client, request) = self.checked(asked, &parameters)?;
-                Destination::Application(Box::new((client, request, text)))
-            }
-        };
-        // 2. Name and password. A bare name is one of the domain that is configured for such names.
+        let to = self.destination(asked, &form)?;
+        // 2. Name and password.
         let typed = form.get(NAME_FIELD).unwrap_or_default().trim().to_owned();
-        let user = match &self.domain {
-            Some(domain) if !typed.is_empty() && !typed.contains(['@', '\\']) => format!("{typed}@{domain}"),
-            Some(_) | None => typed.clone(),
-        };
+        let user = self.full_name(&typed);
         let password = Password::new(form.extract(PASSWORD_FIELD).unwrap_or_default());
         let fits = password.lend(|text| !text.is_empty() && text.len() <= MAX_PASSWORD);
         let again =
@@ -139,9 +157,24 @@ impl OidcDoor {
         Ok((Form { to, typed, named, now }, attempt))
     }
 
+    /// Where the person of a form goes afterwards. The error is the answer. Blocks.
+    pub(crate) fn destination(&self, asked: &Asked, form: &Parameters) -> Checked<Destination> {
+        let Some(text) = form.get(REQUEST_FIELD).map(str::to_owned) else { return Ok(Destination::OwnPage) };
+        let parameters = self.sound(asked, Parameters::parse(text.as_bytes()))?;
+        let (client, request) = self.checked(asked, &parameters)?;
+        Ok(Destination::Application(Box::new((client, request, text))))
+    }
+
+    /// A name as it is looked up: a bare one is of the domain that is configured for such names.
+    pub(crate) fn full_name(&self, typed: &str) -> String {
+        match &self.domain {
+            Some(domain) if !typed.is_empty() && !typed.contains(['@', '\\']) => format!("{typed}@{domain}"),
+            Some(_) | None => typed.to_owned(),
+        }
+    }
+
     /// The answer to a form whose password was decided upon. Blocks.
     fn conclude(&self, asked: &Asked, form: Form, verdict: Decided) -> Answer {
-        let actor = form.actor();
         let Form { to, typed, named, now } = form;
         let again = |notice, status| self.sign_in_page(asked, &to, Some(&typed), Some(notice), status);
         // 1. Who is not let in.
@@ -150,7 +183,16 @@ impl OidcDoor {
             (Ok(Verdict::Refused { why: Why::NotAssigned, .. }), Destination::Application(parts)) => {
                 return self.no_access(asked, &parts.0, &parts.2);
             }
-            (Ok(Verdict::Refused { disclosed, .. }), _) => {
+            (Ok(Verdict::Refused { disclosed, object, .. }), _) => {
+                // A password that must be changed is changed here, if that can be.
+                let must_change =
+                    matches!(disclosed, Some(Disclosable::MustChangePassword | Disclosable::PasswordExpired));
+                if let Some(object) = object.filter(|_| must_change)
+                    && self.passwords.offer(object, true).is_ok_and(|offer| offer == Offer::Possible)
+                {
+                    let required = Some(ChangeNotice::Required);
+                    return self.change_password_page(asked, &to, &typed, required, StatusCode::FORBIDDEN);
+                }
                 // Whether an account is locked may say that it is there, so the notice goes by the tries of this browser.
                 let tries = cookies::wrong_tries(&asked.headers);
                 let notice = match disclosed {
@@ -175,20 +217,28 @@ impl OidcDoor {
                 return again(Notice::CannotCheck, StatusCode::SERVICE_UNAVAILABLE);
             }
         };
-        // 2. A session, and a browser that is known from now on.
+        self.let_in(asked, &to, LetIn { typed, named, object: person.object, changed: None }, now)
+    }
+
+    /// The answer to a person who is let in: a session, and the way on. Blocks.
+    pub(crate) fn let_in(&self, asked: &Asked, to: &Destination, person: LetIn, now: i64) -> Answer {
+        let LetIn { typed, named, object, changed } = person;
+        let again = |notice, status| self.sign_in_page(asked, to, Some(&typed), Some(notice), status);
+        // 1. A session, and a browser that is known from now on.
         let browser = asked.headers.get(USER_AGENT).and_then(|text| text.to_str().ok()).unwrap_or_default();
         let new = NewSession {
-            actor,
-            object: person.object,
+            actor: to.actor(),
+            object,
             named,
             device: browser.chars().take(MAX_DEVICE).collect(),
             address: asked.from,
+            changed,
         };
         let Ok(begun) = self.provider.begin(new, cookie(&asked.headers, SESSION), now) else {
             return again(Notice::CannotCheck, StatusCode::SERVICE_UNAVAILABLE);
         };
-        // 3. The answer to the request.
-        let answer = match &to {
+        // 2. The answer to the request.
+        let answer = match to {
             Destination::Application(parts) => {
                 let (client, request, text) = parts.as_ref();
                 self.finish(asked, (client, request, text), (&begun.session, None), now)

@@ -142,6 +142,11 @@ fn metrics_text(observed: &Observed, now: i64) -> Option<String> {
         "Sign-ins sent to agents, by outcome",
         metrics.agent_verdicts.clone(),
     );
+    registry.register(
+        "password_changes",
+        "Changes of password sent to agents, by outcome",
+        metrics.password_changes.clone(),
+    );
     registry.register("agent_events", "Events between the tenant and its agents", metrics.agents.clone());
     registry.register("agents_quarantined", "Agents put into quarantine", metrics.quarantined.clone());
     let help = "Events without an audit entry of their own, by kind";

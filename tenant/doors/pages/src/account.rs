@@ -28,12 +28,25 @@ pub struct Account {
     pub end_session: Path,
     /// Where the form is posted that ends all sessions but this one.
     pub end_other_sessions: Path,
+    /// The page of [`crate::change_password::ChangePassword`]. None: the password cannot be changed here.
+    pub change_password: Option<Path>,
+    /// What the person must know of a change of password.
+    pub notice: Option<PasswordNotice>,
     /// The applications that are assigned to the person.
     pub applications: Vec<AssignedApplication>,
     /// The open sessions.
     pub sessions: Vec<Session>,
     /// The sign-ins, the newest one first.
     pub sign_ins: Vec<RecentSignIn>,
+}
+
+/// What a person must know of a change of password.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PasswordNotice {
+    /// It was changed.
+    Changed,
+    /// It cannot be changed here.
+    Off,
 }
 
 /// An application that is assigned to a person.
@@ -139,6 +152,7 @@ struct View<'a> {
     page: &'a Account,
     sessions: Vec<SessionView<'a>>,
     has_other_sessions: bool,
+    notice: Option<&'static str>,
     sign_ins: Vec<SignInView<'a>>,
 }
 
@@ -181,6 +195,10 @@ impl Account {
             page: self,
             sessions: self.sessions.iter().map(|session| SessionView::new(session, t)).collect(),
             has_other_sessions: self.sessions.iter().any(|session| !session.is_this),
+            notice: self.notice.map(|notice| match notice {
+                PasswordNotice::Changed => t.change_done,
+                PasswordNotice::Off => t.change_off,
+            }),
             sign_ins: sign_ins.map(|sign_in| SignInView::new(sign_in, t)).collect(),
         })
     }

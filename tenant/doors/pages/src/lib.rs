@@ -24,6 +24,7 @@
 //! - `frame.rs`: what all pages have around their content
 //! - `sentence.rs`: a text with a value in it
 //! - `sign_in.rs`: the sign-in page
+//! - `change_password.rs`: the page on which a person changes the password
 //! - `no_access.rs`: the page for a person who cannot use an application
 //! - `request_error.rs`: the page for a request of an application that is wrong
 //! - `sign_out.rs`: the question before the sign-out, and the page after it
@@ -34,6 +35,7 @@
 pub mod account;
 pub mod assets;
 pub mod branding;
+pub mod change_password;
 pub mod colour;
 pub mod continue_to;
 pub mod display_text;

@@ -63,11 +63,15 @@ pub enum Notice {
     CannotCheck,
     /// The session has ended.
     SessionEnded,
+    /// The password was changed.
+    PasswordChanged,
+    /// It is not known whether the password was changed.
+    ChangeNotKnown,
 }
 
 impl Notice {
     /// Every notice.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 9] = [
         Self::WrongPassword,
         Self::TooManyTries,
         Self::PasswordExpired,
@@ -75,6 +79,8 @@ impl Notice {
         Self::NotAssigned,
         Self::CannotCheck,
         Self::SessionEnded,
+        Self::PasswordChanged,
+        Self::ChangeNotKnown,
     ];
 
     fn text(self, t: &'static Texts) -> &'static str {
@@ -86,12 +92,17 @@ impl Notice {
             Self::NotAssigned => t.not_assigned,
             Self::CannotCheck => t.cannot_check,
             Self::SessionEnded => t.session_ended,
+            Self::PasswordChanged => t.password_changed,
+            Self::ChangeNotKnown => t.change_not_known,
         }
     }
 
     /// The person must ask for help.
     fn needs_help(self) -> bool {
-        matches!(self, Self::PasswordExpired | Self::AccountExpired | Self::NotAssigned)
+        matches!(
+            self,
+            Self::PasswordExpired | Self::AccountExpired | Self::NotAssigned | Self::ChangeNotKnown
+        )
     }
 }
 
@@ -133,7 +144,7 @@ impl SignIn {
             heading: application.map(|name| Sentence::new(t.sign_in_to, name)),
             notice: self.notice.map(|notice| NoticeView {
                 text: notice.text(t),
-                is_error: notice != Notice::SessionEnded,
+                is_error: !matches!(notice, Notice::SessionEnded | Notice::PasswordChanged),
                 needs_help: notice.needs_help(),
             }),
             name,

@@ -57,6 +57,54 @@ texts! {
     session_ended: "Your session has ended. Sign in again to continue.",
         "Ihre Sitzung ist beendet. Bitte melden Sie sich erneut an.";
 
+    password_changed: "Your password was changed. Sign in with the new one.",
+        "Ihr Passwort wurde geändert. Bitte melden Sie sich mit dem neuen an.";
+
+    // Change of password.
+    change_password: "Change password", "Passwort ändern";
+    present_password: "Present password", "Bisheriges Passwort";
+    new_password: "New password", "Neues Passwort";
+    new_password_again: "New password again", "Neues Passwort wiederholen";
+    cancel: "Cancel", "Abbrechen";
+    rules: "Your new password must fit these rules:", "Ihr neues Passwort muss diesen Regeln entsprechen:";
+    rule_length: "At least {count} characters", "Mindestens {count} Zeichen";
+    rule_complex: "Three of these four: capital letters, small letters, digits, other characters. Your name is not in it.",
+        "Drei von diesen vier: Großbuchstaben, Kleinbuchstaben, Ziffern, andere Zeichen. Ihr Name kommt darin nicht vor.";
+    rule_history: "None of your last {count} passwords", "Keines Ihrer letzten {count} Passwörter";
+    rule_age_days: "Days until you can change it again: {count}", "Tage, bis Sie es erneut ändern können: {count}";
+    rule_age_hours: "Hours until you can change it again: {count}",
+        "Stunden, bis Sie es erneut ändern können: {count}";
+    change_required: "Your password has expired or must be changed. Choose a new one to go on.",
+        "Ihr Passwort ist abgelaufen oder muss geändert werden. Bitte wählen Sie ein neues, um fortzufahren.";
+    change_wrong_password: "The present password is wrong. Nothing was changed.",
+        "Das bisherige Passwort ist falsch. Es wurde nichts geändert.";
+    change_different: "The two new passwords are not the same. Type the new one twice.",
+        "Die beiden neuen Passwörter sind nicht gleich. Bitte geben Sie das neue zweimal ein.";
+    change_same: "The new password is the present one. Choose another.",
+        "Das neue Passwort ist das bisherige. Bitte wählen Sie ein anderes.";
+    change_too_long: "The new password is too long. Choose one with at most 256 characters.",
+        "Das neue Passwort ist zu lang. Bitte wählen Sie eines mit höchstens 256 Zeichen.";
+    change_too_short: "The new password is too short. It needs at least {count} characters.",
+        "Das neue Passwort ist zu kurz. Es braucht mindestens {count} Zeichen.";
+    change_in_history: "You had this password before. The new one must be none of your last {count}.",
+        "Dieses Passwort hatten Sie schon. Das neue darf keines Ihrer letzten {count} sein.";
+    change_not_complex: "The new password is too simple, or your name is in it. Use capital letters, small letters, digits and other characters.",
+        "Das neue Passwort ist zu einfach, oder Ihr Name kommt darin vor. Nutzen Sie Groß- und Kleinbuchstaben, Ziffern und andere Zeichen.";
+    change_not_permitted: "You may not change this password, or not so soon after the last change. Try again in a day, or ask your IT support.",
+        "Sie dürfen dieses Passwort nicht ändern, oder nicht so bald nach der letzten Änderung. Bitte versuchen Sie es in einem Tag erneut, oder wenden Sie sich an Ihren IT-Support.";
+    change_against_rules: "The new password does not fit the rules, or the last change was too short a time ago. Nothing was changed.",
+        "Das neue Passwort entspricht nicht den Regeln, oder die letzte Änderung ist zu kurz her. Es wurde nichts geändert.";
+    change_refused: "The new password was refused. The directory says: {words}",
+        "Das neue Passwort wurde abgelehnt. Das Verzeichnis sagt: {words}";
+    change_impossible: "Your password cannot be changed at the moment. Nothing was changed. Try again in a few minutes.",
+        "Ihr Passwort kann im Moment nicht geändert werden. Es wurde nichts geändert. Bitte versuchen Sie es in einigen Minuten erneut.";
+    change_not_known: "It is not known whether your password was changed. Sign in with the new password. If that does not work, sign in with the old one.",
+        "Es ist nicht bekannt, ob Ihr Passwort geändert wurde. Melden Sie sich mit dem neuen Passwort an. Wenn das nicht geht, melden Sie sich mit dem alten an.";
+    change_done: "Your password was changed. All your other sessions have ended.",
+        "Ihr Passwort wurde geändert. Alle anderen Sitzungen sind beendet.";
+    change_off: "You cannot change your password here. Change it at a work computer, or ask your IT support.",
+        "Hier können Sie Ihr Passwort nicht ändern. Ändern Sie es an einem Arbeitsplatzrechner, oder wenden Sie sich an Ihren IT-Support.";
+
     // No access.
     no_access_title: "No access", "Kein Zugang";
     no_access_to: "No access to {application}", "Kein Zugang zu {application}";

@@ -52,10 +52,22 @@ pub fn run(config: &Config, command: &Command) -> Result<(), TenantError> {
             let first = "raise `[passwords] profile` of phs, and wait until its `status` names no passwords that are left";
             return agreed(config, request, "Refuse such digests from now on? [y/N]", first, *yes);
         }
-        Command::Domains(Domains::Policy { name, policy, group, remove, place, approve_agents, .. }) => {
-            let (name, policy, approve_agents, place) = (name.clone(), *policy, *approve_agents, *place);
+        Command::Domains(Domains::Policy {
+            name,
+            policy,
+            group,
+            remove,
+            place,
+            approve_agents,
+            change_passwords,
+            ..
+        }) => {
+            let (name, policy, place) = (name.clone(), *policy, *place);
+            let (approve_agents, change_passwords) = (*approve_agents, *change_passwords);
             match group.clone() {
-                None => (AdminRequest::DomainsPolicy { name, policy, approve_agents }, false),
+                None => {
+                    (AdminRequest::DomainsPolicy { name, policy, approve_agents, change_passwords }, false)
+                }
                 Some(_) if policy.is_none() && !remove => {
                     return Err(TenantError::Usage("give a policy for the group, or --remove".to_owned()));
                 }

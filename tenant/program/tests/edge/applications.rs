@@ -417,6 +417,7 @@ async fn while_no_agent_can_answer_an_unknown_name_is_answered_as_a_known_one() 
             name: DOMAIN.to_owned(),
             policy: Some(policy),
             approve_agents: None,
+            change_passwords: None,
         };
         assert!(matches!(edge.ask(set).await, AdminResponse::Done(_)));
         let mut answers = Vec::new();
@@ -442,6 +443,7 @@ async fn a_canary_is_added_by_name_cannot_sign_in_and_is_removed_by_its_guid() {
         name: DOMAIN.to_owned(),
         policy: Some(SigninPolicy::Pta),
         approve_agents: None,
+        change_passwords: None,
     };
     assert!(matches!(edge.ask(set).await, AdminResponse::Done(_)));
     let (name, user) = (DOMAIN.to_owned(), format!("alice@{DOMAIN}"));

@@ -90,7 +90,12 @@ fn of_group(group: &str, policy: Option<SigninPolicy>, place: Option<u32>) -> Ad
 }
 
 fn of_domain(policy: Option<SigninPolicy>) -> AdminRequest {
-    AdminRequest::DomainsPolicy { name: DOMAIN.to_owned(), policy, approve_agents: None }
+    AdminRequest::DomainsPolicy {
+        name: DOMAIN.to_owned(),
+        policy,
+        approve_agents: None,
+        change_passwords: None,
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

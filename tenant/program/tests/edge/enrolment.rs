@@ -60,8 +60,12 @@ async fn a_pta_agent_waits_until_the_key_that_its_machine_shows_is_approved() {
     assert!(matches!(edge.ask(right).await, AdminResponse::Done(_)));
     assert_eq!(row(pta.agent).await.state, "approved");
     // Where an administrator says so, a new agent works at once.
-    let at_once =
-        AdminRequest::DomainsPolicy { name: DOMAIN.to_owned(), policy: None, approve_agents: Some(false) };
+    let at_once = AdminRequest::DomainsPolicy {
+        name: DOMAIN.to_owned(),
+        policy: None,
+        approve_agents: Some(false),
+        change_passwords: None,
+    };
     edge.ask(at_once).await;
     let next = edge.enroll(edge.token(Role::Pta).await.secret, Role::Pta).await.unwrap();
     assert!(next.approved);

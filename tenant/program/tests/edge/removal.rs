@@ -102,7 +102,12 @@ async fn less_is_refused_once_an_administrator_agrees_and_nobody_is_locked_out()
     assert!(matches!(edge.ask(least(600_000, Some(2))).await, AdminResponse::Confirm { .. }));
     assert!(matches!(edge.ask(least(600_000, Some(3))).await, AdminResponse::Done(_)));
     assert_eq!(sign_in(&edge, &app, &format!("alice@{DOMAIN}"), RIGHT).await.0, StatusCode::OK);
-    let policy = AdminRequest::DomainsPolicy { name: DOMAIN.to_owned(), policy: None, approve_agents: None };
+    let policy = AdminRequest::DomainsPolicy {
+        name: DOMAIN.to_owned(),
+        policy: None,
+        approve_agents: None,
+        change_passwords: None,
+    };
     let AdminResponse::Done(text) = edge.ask(policy).await else { panic!() };
     assert!(
         text.contains("at least 600000") && text.contains("3 accounts have a digest with fewer"),

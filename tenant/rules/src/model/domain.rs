@@ -26,6 +26,8 @@ pub struct Domain {
     pub min_iterations: u32,
     /// How its accounts sign in.
     pub signin: SigninPolicy,
+    /// Whether its people may change their passwords here.
+    pub change_passwords: ChangePolicy,
     /// Whether a new pta-agent waits for an administrator's approval.
     pub approve_agents: bool,
     /// Since when the names of its accounts that are not carried sign nobody in: seconds since 1970. None: its phs has
@@ -88,6 +90,47 @@ impl SigninPolicy {
             Self::Pta => "pta",
             Self::PtaThenPhs => "pta-then-phs",
             Self::Refuse => "refuse",
+        }
+    }
+}
+
+/// Whether the people of a domain may change their passwords at the tenant, by way of a pta-agent.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ChangePolicy {
+    /// No.
+    #[default]
+    Off,
+    /// At any time.
+    On,
+    /// Only a password that has expired or must be changed.
+    WhenRequired,
+}
+
+impl ChangePolicy {
+    /// Every policy.
+    pub const ALL: [Self; 3] = [Self::Off, Self::On, Self::WhenRequired];
+
+    /// Reads the text that is stored.
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|policy| policy.as_str() == text)
+    }
+
+    /// The text that is stored and shown.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Off => "off",
+            Self::On => "on",
+            Self::WhenRequired => "when-required",
+        }
+    }
+
+    /// Whether a person may change a password. `required`: it has expired or must be changed.
+    pub fn allows(self, required: bool) -> bool {
+        match self {
+            Self::Off => false,
+            Self::On => true,
+            Self::WhenRequired => required,
         }
     }
 }

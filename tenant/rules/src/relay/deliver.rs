@@ -2,14 +2,15 @@
 //! Neighbours: [`super::Relay`] passes messages and time in; [`super::line`] has the state of each link.
 
 use super::line::RelayLine;
-use super::ticket::{Delivery, Purpose};
+use super::ticket::{Delivery, PasswordPair, Purpose, Task};
 use super::{Alarm, Closed, Event, Link, NoAnswer, Output, Relay};
 use crate::model::Principal;
 use landbridge_crypto::envelope::About;
-use landbridge_crypto::secret::Password;
+use landbridge_crypto::envelope::change::AboutChange;
 use landbridge_wire::bounded::{Blob, Text};
+use landbridge_wire::change::{ChangeAnswer, ChangeOutcome, ChangeRequest};
 use landbridge_wire::signin::{Answer, Decline, Declined, DirectoryVerdict, FromTenant, SignInRequest};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use uuid::Uuid;
 
 /// Limit on deliveries of one ticket: each may add a bad password to AD's count.
@@ -25,13 +26,13 @@ impl Relay {
         let Some(waiting) = self.tickets.get(&ticket) else { return };
         let missed = waiting.missed;
         if now >= waiting.deadline {
-            return self.finish(ticket, Err(NoAnswer::TooLate), None);
+            return self.fail(ticket, NoAnswer::TooLate);
         }
         let chosen = if self.draining { Err(NoAnswer::NoAgent) } else { self.choose(ticket, now) };
         let link = match chosen {
             Ok(link) => link,
             // The failure of the first delivery explains more than the lack of a second agent.
-            Err(why) => return self.finish(ticket, Err(missed.unwrap_or(why)), None),
+            Err(why) => return self.fail(ticket, missed.unwrap_or(why)),
         };
         // 2. The ticket notes link and agent, so that a repetition prefers another agent.
         let Some(waiting) = self.tickets.get_mut(&ticket) else { return };
@@ -41,8 +42,12 @@ impl Relay {
         }
         // 3. The envelope is sent.
         let again = waiting.links.len() > 1;
-        let (account, password, deadline) = (waiting.principal, waiting.password.clone(), waiting.deadline);
-        if self.send(link, Purpose::Ticket(ticket), account, &password, deadline, now) {
+        let (account, task, deadline) = (waiting.principal, waiting.task.clone(), waiting.deadline);
+        let purpose = match task {
+            Task::SignIn(_) => Purpose::SignIn(ticket),
+            Task::Change(_) => Purpose::Change(ticket),
+        };
+        if self.send(link, purpose, account, &task, deadline, now) {
             self.output.push_back(Output::Counted(if again { Event::Redelivered } else { Event::Delivered }));
         } else {
             self.delivery_failed(ticket, NoAnswer::Lost, false, now);
@@ -52,14 +57,16 @@ impl Relay {
     /// Chooses two links at random and returns the one with the smaller weight. Links of agents that respond, and of
     /// agents without a delivery of this ticket, are preferred.
     fn choose(&mut self, ticket: u64, now: Instant) -> Result<Link, NoAnswer> {
-        // 1. The links of the domain that accept deliveries and have not had this ticket.
+        // 1. The links of the domain that accept such deliveries and have not had this ticket.
         let Some(waiting) = self.tickets.get(&ticket) else { return Err(NoAnswer::Lost) };
+        let is_change = matches!(waiting.task, Task::Change(_));
         let mut of_domain = self
             .lines
             .iter()
             .filter(|(link, line)| {
                 line.facts.domain == waiting.domain
                     && line.accepts_deliveries(now)
+                    && (line.changes_passwords || !is_change)
                     && !waiting.links.contains(link)
                     && !waiting.at_bound.contains(&line.facts.agent)
             })
@@ -83,14 +90,14 @@ impl Relay {
         }
     }
 
-    /// Seals a password to the agent of a link and sends it. The account's SID goes with it, unless the agent is of
+    /// Seals one password, or two, to the agent of a link and sends them. The account's SID goes with it, unless the agent is of
     /// version 0.1 and would refuse it. False: the link is gone, or the agent's key cannot be sealed to.
     pub(super) fn send(
         &mut self,
         link: Link,
         purpose: Purpose,
         account: Principal,
-        password: &Password,
+        task: &Task,
         deadline: Instant,
         now: Instant,
     ) -> bool {
@@ -109,57 +116,63 @@ impl Relay {
             sid: sid.as_deref(),
             due,
         };
-        let Ok((envelope, key)) = line.facts.key.seal(&about, password) else { return false };
-        let (Ok(encapsulated), Ok(sealed), Ok(sid)) =
-            (Blob::new(envelope.encapsulated), Blob::new(envelope.sealed), sid.map(Text::new).transpose())
-        else {
-            return false;
+        let (message, key) = match task {
+            Task::SignIn(password) => {
+                let Ok((envelope, key)) = line.facts.key.seal(&about, password) else { return false };
+                let (Ok(encapsulated), Ok(sealed), Ok(sid)) = (
+                    Blob::new(envelope.encapsulated),
+                    Blob::new(envelope.sealed),
+                    sid.map(Text::new).transpose(),
+                ) else {
+                    return false;
+                };
+                let request = SignInRequest { request, object, sid, due, encapsulated, sealed };
+                (FromTenant::SignIn(Box::new(request)), key)
+            }
+            Task::Change(PasswordPair { account, old, new }) => {
+                let about = AboutChange { delivery: about, account };
+                let Ok((envelope, key)) = line.facts.key.seal_change(&about, old, new) else { return false };
+                let (Ok(encapsulated), Ok(sealed), Ok(account), Some(Ok(sid))) = (
+                    Blob::new(envelope.encapsulated),
+                    Blob::new(envelope.sealed),
+                    Text::new(account.clone()),
+                    sid.map(Text::new),
+                ) else {
+                    return false;
+                };
+                let request = ChangeRequest { request, object, sid, account, due, encapsulated, sealed };
+                (FromTenant::Change(Box::new(request)), key)
+            }
         };
-        // 2. The delivery waits with the key that its verdict's tag must have.
+        // 2. The delivery waits with the key that its answer's tag must have.
         line.note_delivery();
         let number = self.delivered;
         self.delivered += 1;
         self.deliveries.insert(request, Delivery { link, purpose, number, key, sent: now, deadline });
-        let ask = Box::new(SignInRequest { request, object, sid, due, encapsulated, sealed });
-        self.output.push_back(Output::Send { link, message: FromTenant::SignIn(ask) });
+        self.output.push_back(Output::Send { link, message });
         true
     }
 
     /// Processes a verdict. It counts if link, deadline and tag fit a waiting delivery.
     pub(super) fn receive_answer(&mut self, link: Link, answer: &Answer, now: Instant) {
-        // 1. Link and deadline.
-        let Some(delivery) = self.deliveries.get(&answer.request) else {
-            return self.output.push_back(Output::Counted(Event::Stray));
-        };
-        if delivery.link != link {
-            return self.output.push_back(Output::Counted(Event::Forged));
-        }
-        if now >= delivery.deadline {
-            self.output.push_back(Output::Counted(Event::Stray));
-            return self.expire(now);
-        }
-        // 2. The tag: only the opener of this envelope has the key.
         let said = answer.verdict.authenticated(answer.request);
-        if !delivery.key.verify(&said, answer.tag.as_bytes()) {
-            self.output.push_back(Output::Counted(Event::Forged));
-            return self.close(link, Closed::Breach("a verdict whose tag does not fit"), now);
-        }
-        // 3. The delivery has ended, and its duration counts.
-        let Some(delivery) = self.remove_delivery(answer.request) else { return };
-        let took = now.saturating_duration_since(delivery.sent);
-        let Some(line) = self.lines.get_mut(&link) else { return };
-        line.note_latency(took);
-        let (agent, domain) = (line.facts.agent, line.facts.domain);
-        // 4. What the verdict means for the ticket, or for the agent.
-        match delivery.purpose {
-            Purpose::Ticket(ticket) => {
+        let Some((purpose, (agent, domain), took)) =
+            self.end_delivery((link, answer.request), (false, &said, answer.tag.as_bytes()), now)
+        else {
+            return;
+        };
+        // What the verdict means for the ticket, or for the agent.
+        match purpose {
+            // The kind was compared.
+            Purpose::Change(_) => {}
+            Purpose::SignIn(ticket) => {
                 if answer.verdict != DirectoryVerdict::Valid {
                     self.note_refusal(domain, took);
                 }
                 if let Some(waiting) = self.tickets.get_mut(&ticket) {
                     waiting.tried += 1;
                 }
-                self.finish(ticket, Ok(answer.verdict), Some(agent));
+                self.finish(ticket, answer.verdict, agent);
             }
             Purpose::Canary if answer.verdict == DirectoryVerdict::Valid => {
                 self.output.push_back(Output::Counted(Event::CanaryAccepted));
@@ -173,6 +186,59 @@ impl Relay {
             }
         }
         self.close_if_drained(link, now);
+    }
+
+    /// Processes the outcome of a change of password. It counts as a verdict does.
+    pub(super) fn receive_changed(&mut self, link: Link, answer: ChangeAnswer, now: Instant) {
+        let said = answer.outcome.authenticated(answer.request);
+        let Some((purpose, (agent, _), _)) =
+            self.end_delivery((link, answer.request), (true, &said, answer.tag.as_bytes()), now)
+        else {
+            return;
+        };
+        let Purpose::Change(ticket) = purpose else { return };
+        if let Some(waiting) = self.tickets.get_mut(&ticket) {
+            waiting.tried += 1;
+        }
+        self.finish_change(ticket, answer.outcome, Some(agent));
+        self.close_if_drained(link, now);
+    }
+
+    /// Ends the delivery that an agent answers, if link, deadline, kind and tag fit. Returns its purpose, the agent and
+    /// the row of its domain, and the time that it took.
+    fn end_delivery(
+        &mut self,
+        (link, request): (Link, Uuid),
+        (is_change, said, tag): (bool, &[u8], &[u8]),
+        now: Instant,
+    ) -> Option<(Purpose, (Uuid, i64), Duration)> {
+        // 1. Link and deadline.
+        let Some(delivery) = self.deliveries.get(&request) else {
+            self.output.push_back(Output::Counted(Event::Stray));
+            return None;
+        };
+        if delivery.link != link {
+            self.output.push_back(Output::Counted(Event::Forged));
+            return None;
+        }
+        if now >= delivery.deadline {
+            self.output.push_back(Output::Counted(Event::Stray));
+            self.expire(now);
+            return None;
+        }
+        // 2. The kind, and the tag: only the opener of this envelope has the key.
+        let is_of_kind = matches!(delivery.purpose, Purpose::Change(_)) == is_change;
+        if !is_of_kind || !delivery.key.verify(said, tag) {
+            self.output.push_back(Output::Counted(Event::Forged));
+            self.close(link, Closed::Breach("a verdict whose tag does not fit"), now);
+            return None;
+        }
+        // 3. The delivery has ended, and its duration counts.
+        let delivery = self.remove_delivery(request)?;
+        let took = now.saturating_duration_since(delivery.sent);
+        let line = self.lines.get_mut(&link)?;
+        line.note_latency(took);
+        Some((delivery.purpose, (line.facts.agent, line.facts.domain), took))
     }
 
     /// Processes a decline: the agent has no verdict and sends the reason.
@@ -204,7 +270,7 @@ impl Relay {
         if let (Purpose::Canary, Decline::AtBound, Some(agent)) = (delivery.purpose, declined.why, agent) {
             self.canaries.note_at_bound(agent);
         }
-        if let Purpose::Ticket(ticket) = delivery.purpose {
+        if let Purpose::SignIn(ticket) | Purpose::Change(ticket) = delivery.purpose {
             if let (Decline::AtBound, false, Some(agent), Some(waiting)) =
                 (declined.why, declined.tried, agent, self.tickets.get_mut(&ticket))
             {
@@ -233,7 +299,7 @@ impl Relay {
             spent >= DELIVERIES || waiting.at_bound.len() >= MOST_AT_BOUND || waiting.tried >= waiting.binds;
         // Another agent would find the same account, at the cost of one more bind.
         if is_last || matches!(why, NoAnswer::TooLate | NoAnswer::OtherAccount) {
-            return self.finish(ticket, Err(why), None);
+            return self.fail(ticket, why);
         }
         self.deliver(ticket, now);
     }
@@ -246,9 +312,7 @@ impl Relay {
             if let Some(line) = self.lines.get_mut(&link) {
                 line.note_latency(now.saturating_duration_since(delivery.sent));
             }
-            if let Purpose::Ticket(ticket) = delivery.purpose {
-                self.delivery_failed(ticket, NoAnswer::TooLate, true, now);
-            }
+            self.delivery_unanswered(delivery.purpose, NoAnswer::TooLate, now);
             self.close_if_drained(link, now);
         }
     }
@@ -256,10 +320,21 @@ impl Relay {
     /// Repeats the deliveries of links that were removed. A canary is not repeated.
     pub(super) fn redeliver_lost(&mut self, gone: &[Link], now: Instant) {
         for (request, _) in self.deliveries_where(|delivery| gone.contains(&delivery.link)) {
-            if let Some(Delivery { purpose: Purpose::Ticket(ticket), .. }) = self.deliveries.remove(&request)
-            {
-                self.delivery_failed(ticket, NoAnswer::Lost, true, now);
+            if let Some(Delivery { purpose, .. }) = self.deliveries.remove(&request) {
+                self.delivery_unanswered(purpose, NoAnswer::Lost, now);
             }
+        }
+    }
+
+    /// A delivery was sent and gets no answer. A sign-in is repeated; a change of password may have been made.
+    fn delivery_unanswered(&mut self, purpose: Purpose, why: NoAnswer, now: Instant) {
+        match purpose {
+            Purpose::SignIn(ticket) => self.delivery_failed(ticket, why, true, now),
+            Purpose::Change(ticket) => {
+                let agent = self.tickets.get(&ticket).and_then(|waiting| waiting.agents.last().copied());
+                self.finish_change(ticket, ChangeOutcome::NotKnown, agent);
+            }
+            Purpose::Canary => {}
         }
     }
 

@@ -2,6 +2,7 @@
 //! Neighbours: [`super::Relay`] has one for each link; [`super::deliver`] compares them.
 
 use super::{Closed, Facts};
+use landbridge_wire::change::CHANGE_PASSWORD;
 use landbridge_wire::signin::{BY_SID, HEARTBEAT, Heartbeat, Hello, MAX_IN_HAND, SILENCE};
 use std::time::{Duration, Instant};
 use uuid::Uuid;
@@ -39,6 +40,8 @@ pub(super) struct RelayLine {
     capacity: usize,
     /// Whether the agent accepts the account's SID beside its objectGUID. One of version 0.1 does not.
     pub(super) by_sid: bool,
+    /// Whether the agent changes passwords.
+    pub(super) changes_passwords: bool,
     /// Messages that the agent may still send. Each message to the agent adds some, so that no agent keeps the tenant
     /// busy.
     allowed: u32,
@@ -63,6 +66,7 @@ impl RelayLine {
             instance: Uuid::nil(),
             capacity: 0,
             by_sid: false,
+            changes_passwords: false,
             allowed: MESSAGES_AT_START,
             in_hand: 0,
             latency: FIRST_LATENCY,
@@ -78,7 +82,9 @@ impl RelayLine {
         self.connection = hello.connection;
         self.instance = hello.instance;
         self.capacity = usize::from(hello.capacity.clamp(1, MAX_IN_HAND));
-        self.by_sid = hello.abilities.as_slice().iter().any(|name| name.as_str() == BY_SID);
+        let has = |ability| hello.abilities.as_slice().iter().any(|name| name.as_str() == ability);
+        self.by_sid = has(BY_SID);
+        self.changes_passwords = has(CHANGE_PASSWORD);
     }
 
     /// Notes a heartbeat that the agent returned. An agent that returns an older one appears less alive than it is,

@@ -2,9 +2,10 @@
 //! Neighbours: [`super::canary`] has the accounts and the times; [`super::deliver`] sends a canary like a person's
 //! ticket and receives its verdict.
 
-use super::ticket::Purpose;
+use super::ticket::{Purpose, Task};
 use super::{Event, Link, Output, PATIENCE, Relay};
 use landbridge_crypto::secret::{Password, Secret};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use uuid::Uuid;
 
@@ -38,7 +39,8 @@ impl Relay {
             let wait = match free.get(pick) {
                 Some((link, domain, _)) => {
                     let (link, account) = (*link, self.canaries.account(*domain, agent));
-                    if self.send(link, Purpose::Canary, account, &random_password(), now + PATIENCE, now) {
+                    let task = Task::SignIn(Arc::new(random_password()));
+                    if self.send(link, Purpose::Canary, account, &task, now + PATIENCE, now) {
                         self.output.push_back(Output::Counted(Event::CanarySent));
                     }
                     let spread = u64::try_from(self.chance.below(SPREAD_MILLISECONDS)).unwrap_or(0);

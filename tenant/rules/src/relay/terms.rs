@@ -2,6 +2,7 @@
 //! Neighbours: [`super::Relay`] makes the outputs; `relay_driver` in the tenant's core acts on them.
 
 use landbridge_crypto::envelope::EnvelopePublic;
+use landbridge_wire::change::ChangeOutcome;
 use landbridge_wire::signin::{DirectoryVerdict, FromTenant};
 use std::time::{Duration, Instant};
 use uuid::Uuid;
@@ -47,12 +48,19 @@ pub enum Output {
         /// The reason, for the log.
         why: Closed,
     },
-    /// A ticket has ended.
+    /// A ticket of a sign-in has ended.
     Answered {
         /// The ticket.
         ticket: u64,
         /// The answer.
         answer: AgentAnswer,
+    },
+    /// A ticket of a change of password has ended.
+    ChangeAnswered {
+        /// The ticket.
+        ticket: u64,
+        /// The answer. An error: the password was certainly not changed.
+        answer: AgentAnswer<ChangeOutcome>,
     },
     /// A person must look at an agent. Its links are closed already.
     Alarm {
@@ -118,12 +126,12 @@ pub enum Event {
     CanaryAccepted,
 }
 
-/// The answer to a ticket.
+/// The answer to a ticket: of a sign-in, or with [`ChangeOutcome`] of a change of password.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct AgentAnswer {
-    /// The DC's verdict, or the reason why there is none.
-    pub outcome: Result<DirectoryVerdict, NoAnswer>,
-    /// The agent that sent the verdict.
+pub struct AgentAnswer<Outcome = DirectoryVerdict> {
+    /// The DC's verdict or the outcome of the change, or the reason why there is none.
+    pub outcome: Result<Outcome, NoAnswer>,
+    /// The agent that sent it.
     pub agent: Option<Uuid>,
     /// Binds that may have reached a DC, each of which it may have counted as a bad password.
     pub tried: u32,

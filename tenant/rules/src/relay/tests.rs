@@ -2,8 +2,10 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::wildcard_enum_match_arm)]
 
 use super::*;
+use landbridge_crypto::envelope::change::AboutChange;
 use landbridge_crypto::envelope::{About, Envelope, EnvelopeKey, VerdictKey};
 use landbridge_wire::bounded::Blob;
+use landbridge_wire::change::{CHANGE_PASSWORD, ChangeAnswer, ChangeRequest};
 use landbridge_wire::signin::{Answer, Decline, Declined, Heartbeat, SignInRequest};
 
 const SID: &str = "S-1-5-21-1-2-3";
@@ -28,13 +30,15 @@ struct World {
     now: Instant,
     inside: Vec<Inside>,
     links: u64,
+    /// Answers to changes of password.
+    changed: Vec<(u64, AgentAnswer<ChangeOutcome>)>,
 }
 
 impl World {
     /// `agents` agents with one link each, whose first canaries are answered.
     fn of(agents: u128) -> Self {
         let relay = Relay::new(TENANT, vec!["https://tenant.test".to_owned()], 5);
-        let mut world = Self { relay, now: Instant::now(), inside: vec![], links: 0 };
+        let mut world = Self { relay, now: Instant::now(), inside: vec![], links: 0, changed: vec![] };
         for agent in 0..agents {
             world.connect(Uuid::from_u128(100 + agent), Uuid::from_u128(200 + agent));
         }
@@ -456,4 +460,191 @@ fn an_account_whose_names_do_not_belong_together_is_asked_about_once() {
         assert_eq!((ended[0].1.outcome, ended[0].1.tried), (Err(NoAnswer::OtherAccount), u32::from(tried)));
         assert!(world.relay.is_idle());
     }
+}
+
+/// A change of password that was delivered.
+struct Changing {
+    link: Link,
+    request: ChangeRequest,
+}
+
+impl World {
+    /// A link of a new agent that changes passwords.
+    fn changer(&mut self) -> Link {
+        let agent = Uuid::from_u128(500 + u128::from(self.links));
+        self.connect_with(agent, Uuid::from_u128(600 + u128::from(self.links)), &[BY_SID, CHANGE_PASSWORD])
+    }
+
+    /// Submits a change, and returns its delivery.
+    fn change(&mut self, ticket: u64) -> Option<Changing> {
+        let password = |text: &str| Arc::new(Password::new(text.to_owned()));
+        let pair =
+            PasswordPair { account: "anna".to_owned(), old: password("before"), new: password("after") };
+        self.relay.submit_change(ticket, DOMAIN, ACCOUNT, pair, self.now);
+        self.next_change()
+    }
+
+    /// The change that is delivered now; other outputs are kept.
+    fn next_change(&mut self) -> Option<Changing> {
+        let mut found = None;
+        for output in self.outputs() {
+            match output {
+                Output::Send { link, message: FromTenant::Change(request) } => {
+                    assert!(found.is_none(), "one delivery at a time");
+                    found = Some(Changing { link, request: *request });
+                }
+                Output::ChangeAnswered { ticket, answer } => self.changed.push((ticket, answer)),
+                _ => {}
+            }
+        }
+        found
+    }
+
+    fn open_change(&self, changing: &Changing) -> ([Password; 2], VerdictKey) {
+        let inside = self.inside.iter().find(|inside| inside.link == changing.link).unwrap();
+        let request = &changing.request;
+        let delivery = About {
+            request: request.request.into_bytes(),
+            connection: inside.connection.into_bytes(),
+            agent: inside.agent.into_bytes(),
+            serial: &[1],
+            tenant: TENANT.into_bytes(),
+            domain_sid: SID,
+            object: request.object.into_bytes(),
+            sid: Some(request.sid.as_str()),
+            due: request.due,
+        };
+        let about = AboutChange { delivery, account: request.account.as_str() };
+        let encapsulated = request.encapsulated.as_bytes().try_into().unwrap();
+        let envelope = Envelope { encapsulated, sealed: request.sealed.as_bytes().to_vec() };
+        inside.key.open_change(&about, &envelope).unwrap()
+    }
+
+    /// The agent answers.
+    fn answer_change(&mut self, changing: &Changing, outcome: ChangeOutcome) {
+        let (_, key) = self.open_change(changing);
+        let request = changing.request.request;
+        let tag = Blob::new(key.tag(&outcome.authenticated(request))).unwrap();
+        let answer = Box::new(ChangeAnswer { request, outcome, tag });
+        self.relay.receive(changing.link, FromAgent::Changed(answer), self.now);
+        self.next_change();
+    }
+
+    fn decline_change(&mut self, changing: &Changing, why: Decline) -> Option<Changing> {
+        let declined = Declined { request: changing.request.request, why, tried: false };
+        self.relay.receive(changing.link, FromAgent::Declined(declined), self.now);
+        self.next_change()
+    }
+
+    /// The one answer to all changes so far.
+    #[track_caller]
+    fn only_change(&mut self) -> (u64, AgentAnswer<ChangeOutcome>) {
+        self.next_change();
+        assert_eq!(self.changed.len(), 1, "{:?}", self.changed);
+        self.changed.remove(0)
+    }
+}
+
+const CHANGED: ChangeOutcome = ChangeOutcome::Changed { password_set: Some(7) };
+
+#[test]
+fn a_change_of_password_goes_to_an_agent_that_makes_such_and_its_outcome_comes_back() {
+    let mut world = World::of(3);
+    assert!(world.change(1).is_none(), "agents of before do not change passwords");
+    assert_eq!(world.only_change().1.outcome, Err(NoAnswer::NoAgent));
+    assert!(!world.relay.changes_passwords(DOMAIN, world.now));
+    let link = world.changer();
+    assert!(world.relay.changes_passwords(DOMAIN, world.now));
+    assert!(!world.relay.changes_passwords(DOMAIN + 1, world.now));
+    let changing = world.change(2).unwrap();
+    assert_eq!((changing.link, changing.request.account.as_str()), (link, "anna"));
+    let (passwords, _) = world.open_change(&changing);
+    assert_eq!(passwords.each_ref().map(|one| one.lend(str::to_owned)), ["before", "after"]);
+    world.answer_change(&changing, CHANGED);
+    let (ticket, answer) = world.only_change();
+    assert_eq!((ticket, &answer.outcome, answer.tried), (2, &Ok(CHANGED), 1));
+    assert!(answer.agent.is_some());
+    // The same answer again belongs to no delivery.
+    world.answer_change(&changing, CHANGED);
+    assert_eq!(world.changed, []);
+}
+
+#[test]
+fn a_change_that_was_declined_goes_to_one_other_agent_and_no_further() {
+    let mut world = World::of(0);
+    (0..3).for_each(|_| {
+        world.changer();
+    });
+    let first = world.change(1).unwrap();
+    let second = world.decline_change(&first, Decline::NoDirectory).unwrap();
+    assert_ne!(first.link, second.link);
+    assert!(world.decline_change(&second, Decline::NoDirectory).is_none());
+    assert_eq!(world.only_change().1.outcome, Err(NoAnswer::NoDirectory));
+}
+
+#[test]
+fn a_change_that_was_sent_and_not_answered_is_never_sent_again_and_not_known() {
+    // 1. The agent's connection ends.
+    let mut world = World::of(0);
+    (0..2).for_each(|_| {
+        world.changer();
+    });
+    let changing = world.change(1).unwrap();
+    world.relay.lost(changing.link, world.now);
+    assert!(world.next_change().is_none());
+    let (_, answer) = world.only_change();
+    assert_eq!((answer.outcome, answer.tried), (Ok(ChangeOutcome::NotKnown), 0));
+    // 2. It does not answer in time.
+    let mut world = World::of(0);
+    (0..2).for_each(|_| {
+        world.changer();
+    });
+    world.change(1).unwrap();
+    world.now += PATIENCE;
+    world.relay.timeout(world.now);
+    assert!(world.next_change().is_none());
+    assert_eq!(world.only_change().1.outcome, Ok(ChangeOutcome::NotKnown));
+}
+
+#[test]
+fn an_answer_of_the_other_kind_or_with_another_tag_is_forged_and_the_change_not_known() {
+    for forge in 0..3 {
+        let mut world = World::of(0);
+        (0..2).for_each(|_| {
+            world.changer();
+        });
+        let changing = world.change(1).unwrap();
+        let (_, key) = world.open_change(&changing);
+        let request = changing.request.request;
+        let of = |bytes: &[u8]| Blob::new(key.tag(bytes)).unwrap();
+        let message = match forge {
+            // The tag of another outcome, and that of another request.
+            0 => {
+                let tag = of(&ChangeOutcome::NotKnown.authenticated(request));
+                FromAgent::Changed(Box::new(ChangeAnswer { request, outcome: CHANGED, tag }))
+            }
+            1 => {
+                let tag = of(&CHANGED.authenticated(Uuid::nil()));
+                FromAgent::Changed(Box::new(ChangeAnswer { request, outcome: CHANGED, tag }))
+            }
+            // A verdict, with a sound tag.
+            _ => {
+                let verdict = DirectoryVerdict::Valid;
+                let tag = of(&verdict.authenticated(request));
+                FromAgent::Answer(Answer { request, verdict, tag })
+            }
+        };
+        world.relay.receive(changing.link, message, world.now);
+        assert!(world.next_change().is_none());
+        assert_eq!(world.only_change().1.outcome, Ok(ChangeOutcome::NotKnown), "{forge}");
+    }
+    // A change as the answer to a sign-in.
+    let mut world = World::of(0);
+    world.changer();
+    let [(link, ask)] = &world.ask(1)[..] else { panic!("one delivery") };
+    let (_, key) = world.open(*link, ask);
+    let tag = Blob::new(key.tag(&CHANGED.authenticated(ask.request))).unwrap();
+    let answer = Box::new(ChangeAnswer { request: ask.request, outcome: CHANGED, tag });
+    world.relay.receive(*link, FromAgent::Changed(answer), world.now);
+    assert_eq!(world.ended()[0].1.outcome, Err(NoAnswer::Lost));
 }

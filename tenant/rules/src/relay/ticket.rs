@@ -1,7 +1,7 @@
-//! A sign-in that waits in the relay, and an envelope that is on its way, as data.
+//! A sign-in or a change of password that waits in the relay, and an envelope that is on its way, as data.
 //! Neighbours: [`super::Relay`] keeps them, [`super::deliver`] moves them.
 
-use super::terms::{Link, NoAnswer, PATIENCE};
+use super::terms::{AgentAnswer, Link, NoAnswer, Output, PATIENCE};
 use crate::model::Principal;
 use landbridge_crypto::envelope::VerdictKey;
 use landbridge_crypto::secret::Password;
@@ -9,12 +9,32 @@ use std::sync::Arc;
 use std::time::Instant;
 use uuid::Uuid;
 
-/// A sign-in that waits for its verdict.
+/// What an agent is to do.
+#[derive(Debug, Clone)]
+pub(super) enum Task {
+    /// Try this password.
+    SignIn(Arc<Password>),
+    /// Change the password.
+    Change(PasswordPair),
+}
+
+/// A change of password. The envelope of a delivery holds both passwords.
+#[derive(Debug, Clone)]
+pub struct PasswordPair {
+    /// sAMAccountName of the account.
+    pub account: String,
+    /// The password of before.
+    pub old: Arc<Password>,
+    /// The new one.
+    pub new: Arc<Password>,
+}
+
+/// A sign-in or a change of password that waits for its answer.
 #[derive(Debug)]
 pub(super) struct Ticket {
     pub(super) domain: i64,
     pub(super) principal: Principal,
-    pub(super) password: Arc<Password>,
+    pub(super) task: Task,
     pub(super) deadline: Instant,
     /// The links of its deliveries.
     pub(super) links: Vec<Link>,
@@ -32,18 +52,12 @@ pub(super) struct Ticket {
 
 impl Ticket {
     /// A ticket without a delivery, whose deadline is [`PATIENCE`] after `now`.
-    pub(super) fn new(
-        domain: i64,
-        principal: Principal,
-        password: Arc<Password>,
-        binds: u32,
-        now: Instant,
-    ) -> Self {
+    pub(super) fn new(domain: i64, principal: Principal, task: Task, binds: u32, now: Instant) -> Self {
         let deadline = now + PATIENCE;
         Self {
             domain,
             principal,
-            password,
+            task,
             deadline,
             links: vec![],
             agents: vec![],
@@ -51,6 +65,20 @@ impl Ticket {
             binds,
             tried: 0,
             missed: None,
+        }
+    }
+
+    /// The output that ends it without an answer of an agent.
+    pub(super) fn unanswered(&self, ticket: u64, why: NoAnswer) -> Output {
+        let tried = self.tried;
+        match self.task {
+            Task::SignIn(_) => {
+                Output::Answered { ticket, answer: AgentAnswer { outcome: Err(why), agent: None, tried } }
+            }
+            Task::Change(_) => Output::ChangeAnswered {
+                ticket,
+                answer: AgentAnswer { outcome: Err(why), agent: None, tried },
+            },
         }
     }
 }
@@ -71,7 +99,9 @@ pub(super) struct Delivery {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Purpose {
     /// A person's sign-in.
-    Ticket(u64),
+    SignIn(u64),
+    /// A person's change of password.
+    Change(u64),
     /// A canary.
     Canary,
 }

@@ -1,7 +1,7 @@
 //! What is known when a sign-in takes its next step.
 //! Neighbours: the crate `store` reads [`Facts`] in one snapshot; the crate `core` adds [`Memory`] and [`Holds`].
 
-use crate::account_state::{Account, veto};
+use crate::account_state::{Account, State, veto};
 use crate::lockout::{AdBudget, Spent, Standing, Tries};
 use crate::model::{Attributes, Policy, SigninPolicy};
 use crate::relay::NoAnswer;
@@ -141,6 +141,23 @@ pub struct AccountFacts {
 }
 
 impl AccountFacts {
+    /// Why no agent is asked about this account, whatever the password. None: one may be asked.
+    pub fn never_asked_about(&self) -> Option<Why> {
+        if !self.present {
+            return Some(Why::UnknownName);
+        }
+        if self.canary {
+            return Some(Why::Canary);
+        }
+        if self.blocked {
+            return Some(Why::Blocked);
+        }
+        if self.privileged {
+            return Some(Why::Privileged);
+        }
+        self.protected_user.then_some(Why::Vetoed(State::ProtectedUser))
+    }
+
     /// What its state is computed from.
     pub(super) fn as_known(&self) -> Account<'_> {
         Account::known(&self.attributes, &self.password_policy, self.protected_user)

@@ -32,7 +32,8 @@ CREATE TABLE domains (
     -- how its people sign in, as store::domains::SigninPolicy; and whether a new pta-agent waits for a person
     signin_policy       TEXT NOT NULL DEFAULT 'phs',
     approve_agents      INTEGER NOT NULL DEFAULT 0, -- `domains add` writes 1
-    reserved_since      INTEGER                    -- since when its reserved names hold; NULL: not all have arrived
+    reserved_since      INTEGER,                   -- since when its reserved names hold; NULL: not all have arrived
+    change_policy       TEXT NOT NULL DEFAULT 'off' -- as rules::model::ChangePolicy
 ) STRICT;
 
 -- Accounts of the domain that nobody uses: agents are tried with wrong passwords for them.
@@ -279,6 +280,15 @@ CREATE TABLE signing_keys (
     retired_at  INTEGER                            -- since when another one signs
 ) STRICT, WITHOUT ROWID;
 
+-- Passwords that were changed by way of the tenant: which digests are of a password before the change. A row goes when the
+-- digest of the new password arrives.
+CREATE TABLE password_changes (
+    object      BLOB PRIMARY KEY,                  -- objectGUID
+    stamp       BLOB,                              -- of the digest that was dropped; NULL: there was none
+    set_at      INTEGER,                           -- pwdLastSet after the change, in seconds since 1601; NULL: not known
+    changed_at  INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
 -- People who are signed in at the pages.
 CREATE TABLE web_sessions (
     id           BLOB PRIMARY KEY,                 -- what lists and grants name it by
@@ -289,7 +299,8 @@ CREATE TABLE web_sessions (
     seen_at      INTEGER NOT NULL,                 -- the last use, to a minute
     ends_at      INTEGER NOT NULL,
     device       TEXT NOT NULL,                    -- browser and system, as the browser says
-    address      TEXT NOT NULL
+    address      TEXT NOT NULL,
+    awaits_until INTEGER                           -- until when the change that was made in it may take to arrive by phs
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX web_sessions_by_object ON web_sessions(object);
 CREATE INDEX web_sessions_by_end ON web_sessions(ends_at);

@@ -3,7 +3,7 @@
 //! Neighbours: the administration adds, lists and removes; the ingest moves the cursor; the sign-in reads the policies.
 
 use crate::{Reading, StoreError, Writing, stamps};
-use landbridge_tenant_rules::model::{Domain, DomainRefused, NewDomain, Policy, SigninPolicy};
+use landbridge_tenant_rules::model::{ChangePolicy, Domain, DomainRefused, NewDomain, Policy, SigninPolicy};
 use landbridge_wire::names::{capitals, fold_case};
 use landbridge_wire::upload::{DomainPolicy, Stamp};
 use rusqlite::types::Type;
@@ -51,13 +51,15 @@ pub fn add(
 /// The columns in the order of [`from_row`].
 const COLUMNS: &str = "id, dns_name, netbios_name, sid, allow_privileged, min_iterations, max_pwd_age,
     lockout_duration, lockout_observation_window, lockout_threshold, acknowledged, acknowledged_before, writer, added_at,
-    signin_policy, approve_agents, reserved_since";
+    signin_policy, approve_agents, reserved_since, change_policy";
 
 fn from_row(row: &Row<'_>) -> rusqlite::Result<Domain> {
-    let signin: String = row.get(14)?;
-    let unreadable = || rusqlite::Error::InvalidColumnType(14, "signin_policy".to_owned(), Type::Text);
+    let (signin, change): (String, String) = (row.get(14)?, row.get(17)?);
+    let unreadable =
+        |at, name: &'static str| move || rusqlite::Error::InvalidColumnType(at, name.to_owned(), Type::Text);
     Ok(Domain {
-        signin: SigninPolicy::parse(&signin).ok_or_else(unreadable)?,
+        signin: SigninPolicy::parse(&signin).ok_or_else(unreadable(14, "signin_policy"))?,
+        change_passwords: ChangePolicy::parse(&change).ok_or_else(unreadable(17, "change_policy"))?,
         approve_agents: row.get(15)?,
         reserved_since: row.get(16)?,
         id: row.get(0)?,
@@ -114,6 +116,12 @@ pub fn set_signin(
     Ok(())
 }
 
+/// Sets whether the domain's people may change their passwords here.
+pub fn set_change_policy(writing: &Writing<'_>, id: i64, policy: ChangePolicy) -> Result<(), StoreError> {
+    writing.execute("UPDATE domains SET change_policy = ?2 WHERE id = ?1", (id, policy.as_str()))?;
+    Ok(())
+}
+
 /// Sets the least iterations of a digest that the domain accepts.
 pub fn set_min_iterations(writing: &Writing<'_>, id: i64, iterations: u32) -> Result<(), StoreError> {
     writing.execute("UPDATE domains SET min_iterations = ?2 WHERE id = ?1", (id, iterations))?;
@@ -121,7 +129,7 @@ pub fn set_min_iterations(writing: &Writing<'_>, id: i64, iterations: u32) -> Re
 }
 
 /// The tables whose rows belong to an object, by its objectGUID.
-const OF_OBJECTS: [&str; 8] = [
+const OF_OBJECTS: [&str; 9] = [
     "attributes",
     "signin_names",
     "digests",
@@ -130,6 +138,7 @@ const OF_OBJECTS: [&str; 8] = [
     "ad_budget",
     "grants",
     "web_sessions",
+    "password_changes",
 ];
 /// The tables whose rows belong to a domain.
 const OF_DOMAINS: [&str; 16] = [

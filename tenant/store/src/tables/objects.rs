@@ -197,6 +197,7 @@ pub fn forget_own(writing: &Writing<'_>, object: Uuid) -> Result<(), StoreError>
         "DELETE FROM ad_budget WHERE object = ?1",
         "DELETE FROM grants WHERE session IN (SELECT id FROM web_sessions WHERE object = ?1)",
         "DELETE FROM web_sessions WHERE object = ?1",
+        "DELETE FROM password_changes WHERE object = ?1",
         "DELETE FROM canaries WHERE object = ?1",
         "DELETE FROM refused_members WHERE object = ?1",
         "DELETE FROM links WHERE source = ?1",

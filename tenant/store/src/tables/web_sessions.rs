@@ -15,8 +15,10 @@ pub struct WebSession {
     pub id: Uuid,
     /// The account: objectGUID.
     pub object: Uuid,
-    /// pwdLastSet at the sign-in. Another one ends the session.
+    /// pwdLastSet at the sign-in, or after the change of password that was made in it. Another one ends the session.
     pub password_set: Option<i64>,
+    /// After such a change: until when the session goes on while phs has not brought the new pwdLastSet.
+    pub awaits_until: Option<i64>,
     /// When the person signed in.
     pub made_at: i64,
     /// The last use, to a minute.
@@ -29,7 +31,7 @@ pub struct WebSession {
     pub address: String,
 }
 
-const COLUMNS: &str = "id, object, password_set, made_at, seen_at, ends_at, device, address";
+const COLUMNS: &str = "id, object, password_set, made_at, seen_at, ends_at, device, address, awaits_until";
 
 fn read(row: &Row<'_>) -> rusqlite::Result<WebSession> {
     Ok(WebSession {
@@ -41,6 +43,7 @@ fn read(row: &Row<'_>) -> rusqlite::Result<WebSession> {
         ends_at: row.get(5)?,
         device: row.get(6)?,
         address: row.get(7)?,
+        awaits_until: row.get(8)?,
     })
 }
 
@@ -58,11 +61,23 @@ pub fn named(reading: &Reading<'_>, id: Uuid) -> Result<Option<WebSession>, Stor
 
 /// Stores a new session, and ends the account's oldest ones over the limit. Returns those that ended.
 pub fn insert(writing: &Writing<'_>, session: &WebSession, hash: &[u8; 32]) -> Result<Vec<Uuid>, StoreError> {
-    let WebSession { id, object, password_set, made_at, seen_at, ends_at, device, address } = session;
+    let WebSession { id, object, password_set, made_at, seen_at, ends_at, device, address, awaits_until } =
+        session;
     writing.execute(
-        "INSERT INTO web_sessions (id, hash, object, password_set, made_at, seen_at, ends_at, device, address)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
-        params![id.as_bytes(), hash, object.as_bytes(), password_set, made_at, seen_at, ends_at, device, address],
+        "INSERT INTO web_sessions (id, hash, object, password_set, made_at, seen_at, ends_at, device, address, awaits_until)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+        params![
+            id.as_bytes(),
+            hash,
+            object.as_bytes(),
+            password_set,
+            made_at,
+            seen_at,
+            ends_at,
+            device,
+            address,
+            awaits_until
+        ],
     )?;
     let sql = "SELECT id FROM web_sessions WHERE object = ?1 ORDER BY id = ?2 DESC, seen_at DESC LIMIT 1000 OFFSET ?3";
     let over: Vec<Uuid> = writing
@@ -110,6 +125,22 @@ pub fn end_all(writing: &Writing<'_>) -> Result<usize, StoreError> {
 pub fn note_use(writing: &Writing<'_>, id: Uuid, now: i64) -> Result<(), StoreError> {
     let sql = "UPDATE web_sessions SET seen_at = ?2 WHERE id = ?1 AND seen_at < ?2";
     writing.execute(sql, params![id.as_bytes(), now])?;
+    Ok(())
+}
+
+/// The password was changed in this session: it goes on with the new pwdLastSet, which phs has to bring before `until`.
+pub fn note_change(writing: &Writing<'_>, id: Uuid, password_set: i64, until: i64) -> Result<(), StoreError> {
+    let sql = "UPDATE web_sessions SET password_set = ?2, awaits_until = ?3 WHERE id = ?1";
+    writing.execute(sql, params![id.as_bytes(), password_set, until])?;
+    Ok(())
+}
+
+/// A pwdLastSet that was written at this time, in seconds since 1601, has arrived: the account's sessions that awaited it
+/// or an earlier one await nothing any more.
+pub fn password_arrived(writing: &Writing<'_>, object: Uuid, written: i64) -> Result<(), StoreError> {
+    let sql = "UPDATE web_sessions SET awaits_until = NULL
+               WHERE object = ?1 AND awaits_until IS NOT NULL AND password_set / 10000000 <= ?2";
+    writing.execute(sql, params![object.as_bytes(), written])?;
     Ok(())
 }
 

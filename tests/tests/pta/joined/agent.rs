@@ -103,6 +103,7 @@ impl World {
                     assert!(by > self.instant(), "something to validate whose time is over");
                     self.validate(number, &sign_in, by);
                 }
+                Output::Change { .. } => panic!("no password is changed in these worlds"),
                 Output::Close(_) => self.agent_closes(number),
             }
         }
@@ -141,11 +142,11 @@ impl World {
             }
             Conduct::LyingMute => return,
         };
-        if let (Some(ticket), Settled::Verdict { verdict, .. }) = (ticket, outcome)
+        if let (Some(ticket), Settled::Verdict { verdict, .. }) = (ticket, &outcome)
             && conduct != Conduct::LyingForger
         {
             let id = self.agents[agent].id;
-            self.tickets.get_mut(&ticket).unwrap().said.push((id, verdict));
+            self.tickets.get_mut(&ticket).unwrap().said.push((id, *verdict));
         }
         self.later(wait, Happening::Outcome { conn: number, request: ask.request, outcome });
     }

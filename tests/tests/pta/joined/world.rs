@@ -470,6 +470,7 @@ impl World {
                     self.at(at, Happening::AgentLost(number));
                 }
                 Output::Answered { ticket, answer } => self.answered(ticket, &answer),
+                Output::ChangeAnswered { .. } => panic!("no password is changed in these worlds"),
                 Output::Alarm { agent, alarm, .. } => self.alarm(agent, alarm),
                 Output::Introduced { link: Link(number), agent, instance, software } => {
                     let of = &self.agents[self.conns[&number].agent];

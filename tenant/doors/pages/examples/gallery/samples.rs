@@ -1,7 +1,10 @@
 //! Every page with values as they occur, and with values that try to break it.
 
-use landbridge_door_pages::account::{Account, AssignedApplication, Moment, Outcome, RecentSignIn, Session};
+use landbridge_door_pages::account::{
+    Account, AssignedApplication, Moment, Outcome, PasswordNotice, RecentSignIn, Session,
+};
 use landbridge_door_pages::branding::Branding;
+use landbridge_door_pages::change_password::{ChangeNotice, ChangePassword, Rules};
 use landbridge_door_pages::continue_to::ContinueTo;
 use landbridge_door_pages::form_post::FormPost;
 use landbridge_door_pages::frame::Frame;
@@ -73,6 +76,35 @@ pub(crate) fn pages(frame: &Frame<'_>) -> Result<Vec<(String, String)>> {
     let hostile = SignIn { application: Some(HOSTILE.into()), csrf: HOSTILE.to_owned(), ..hostile };
     add("sign-in-hostile", hostile.html(frame));
 
+    // Change of password.
+    let rules = Rules { minimum_length: 12, history: 24, complex: true, minimum_age: 24 };
+    let change = |notice| -> Result<ChangePassword> {
+        Ok(ChangePassword {
+            action: "/change-password".parse()?,
+            cancel: "/".parse()?,
+            csrf: "dG9rZW4".to_owned(),
+            request: Some("cmVxdWVzdA".to_owned()),
+            name: "anna.beck@corp.example".into(),
+            rules,
+            notice,
+        })
+    };
+    add("change-password", change(None)?.html(frame));
+    for notice in ChangeNotice::all() {
+        let kind = format!("{notice:?}");
+        let kind = kind.split('(').next().unwrap_or_default();
+        add(&format!("change-password-{kind}"), change(Some(notice.clone()))?.html(frame));
+    }
+    let hostile = change(Some(ChangeNotice::Refused(HOSTILE.into())))?;
+    let hostile = ChangePassword {
+        csrf: HOSTILE.to_owned(),
+        request: Some(HOSTILE.to_owned()),
+        name: HOSTILE.into(),
+        rules: Rules::default(),
+        ..hostile
+    };
+    add("change-password-hostile", hostile.html(frame));
+
     // 2. No access.
     for reason in [NoAccessReason::NotAssigned, NoAccessReason::Account, NoAccessReason::Application] {
         let page = NoAccess {
@@ -125,6 +157,10 @@ pub(crate) fn pages(frame: &Frame<'_>) -> Result<Vec<(String, String)>> {
 
     // 5. The own page.
     add("account", account(frame.language)?.html(frame));
+    for notice in [PasswordNotice::Changed, PasswordNotice::Off] {
+        let page = Account { notice: Some(notice), change_password: None, ..account(frame.language)? };
+        add(&format!("account-password-{notice:?}"), page.html(frame));
+    }
     let empty = Account {
         applications: Vec::new(),
         sessions: Vec::new(),
@@ -176,6 +212,8 @@ fn account(language: Language) -> Result<Account> {
         sign_out: "/sign-out".parse()?,
         end_session: "/account/end-session".parse()?,
         end_other_sessions: "/account/end-other-sessions".parse()?,
+        change_password: Some("/change-password".parse()?),
+        notice: None,
         applications: vec![
             application("Wiki", Some("https://wiki.corp.example/"))?,
             application("Nextcloud", Some("https://cloud.corp.example/"))?,

@@ -51,6 +51,7 @@ pub(super) fn write(
                     ends_at: now + LIFE,
                     device: DEVICE.to_owned(),
                     address: "192.0.2.1".to_owned(),
+                    awaits_until: None,
                 };
                 web_sessions::insert(writing, &session, &secret.hash())?;
                 let grant = Grant {

@@ -1,0 +1,301 @@
+//! Changes a password at a domain controller with the old one alone: the Kerberos change of password (RFC 3244), sealed
+//! by the old password's key. It needs no account and no right, and works for a password that has expired or must be
+//! changed.
+//!
+//! The tenant is not trusted with AD here either. The old password is tried by an LDAP bind first, within the same
+//! bounds as a sign-in. If the bind succeeds, the account's own entry shows whether it is protected, and its name.
+//! An account whose password has expired cannot read its entry: then the name is the one that the tenant sent, and the
+//! bind with the new password shows afterwards whose password was changed. If it was another account's, or a
+//! protected one's, the tenant lies, and this process changes no further password.
+//!
+//! The request for the change is sent once, to one domain controller. Before it is sent nothing was changed for
+//! certain; afterwards only an authenticated answer, or a good bind with the new password, says what happened.
+//! Not protected against: there is no FAST (RFC 6113), so a recorded exchange yields the new password to an attacker who
+//! finds the old one by guessing.
+//! Before it on the road: `unseal`. After it: `session` returns the outcome.
+
+use super::bind::{Tried, Validator, departure, may_be_tried};
+use super::config::ControllerConfig;
+use super::kerberos_port::{self, KDC, NoReply};
+use super::requested::RequestedAccount;
+use super::verdict::NoVerdict;
+use landbridge_crypto::secret::Password;
+use landbridge_kerberos::Error;
+use landbridge_kerberos::as_exchange::Next;
+use landbridge_kerberos::client::{Client, Credential};
+use landbridge_kerberos::kdc::Ticket;
+use landbridge_kerberos::password_change::{self, Outcome, PasswordChange, Reason};
+use landbridge_kerberos::principal::Principal;
+use landbridge_kerberos::random::SystemRandom;
+use landbridge_wire::bounded::Text;
+use landbridge_wire::change::{ChangeOutcome, MAX_REASON, NewRefused, PasswordRules};
+use landbridge_wire::privileged::ACCOUNTS;
+use landbridge_wire::signin::{Decline, DirectoryVerdict};
+use std::time::{Duration, Instant, SystemTime};
+
+/// Time that is kept for the bind with the new password, out of what the tenant waits.
+const FOR_THE_BIND: Duration = Duration::from_secs(2);
+/// KDC_ERR_PREAUTH_FAILED, KRB_AP_ERR_BAD_INTEGRITY: what was sealed with the password does not open (RFC 4120 7.5.9).
+const WRONG_PASSWORD: [i32; 2] = [24, 31];
+/// KDC_ERR_C_PRINCIPAL_UNKNOWN
+const UNKNOWN_NAME: i32 = 6;
+/// KRB5_KPASSWD_ACCESSDENIED (RFC 3244 2)
+const ACCESS_DENIED: u16 = 5;
+/// The account of a KDC, and the service for passwords: names that no person has.
+const SERVICES: [&str; 2] = ["krbtgt", "kadmin"];
+
+/// What the exchange with the domain controller showed.
+enum Exchanged {
+    /// It was changed, by an authenticated answer.
+    Changed,
+    /// It was refused, by an authenticated answer.
+    Refused(NewRefused),
+    /// The request was sent, and no answer can be trusted.
+    NotKnown,
+}
+
+impl Validator {
+    /// Changes the password of the account from the first to the second. `account` is its sAMAccountName as the tenant
+    /// knows it. Returns by `by`. An error: nothing was changed for certain.
+    pub async fn change_password(
+        &self,
+        requested: &RequestedAccount,
+        account: &str,
+        [old, new]: [Password; 2],
+        by: Instant,
+    ) -> Result<ChangeOutcome, NoVerdict> {
+        let arrived = Instant::now();
+        // 1. What is refused without a domain controller.
+        if !self.changes_passwords() {
+            return Err(NoVerdict { why: Decline::Unopened, tried: false });
+        }
+        if !may_be_tried(&new) {
+            return Ok(ChangeOutcome::NewRefused(NewRefused::TooShort { minimum: 1 }));
+        }
+        // 2. The old password, as a sign-in tries it.
+        let tried =
+            if may_be_tried(&old) { Some(self.try_password(requested, &old, by).await?) } else { None };
+        let shown = match &tried {
+            Some(Tried { verdict: DirectoryVerdict::Valid, own: Some(own), .. }) => own.account.as_deref(),
+            // The built-in accounts are protected, whatever else is known of them.
+            Some(Tried {
+                verdict: DirectoryVerdict::PasswordExpired | DirectoryVerdict::MustChange, ..
+            }) if requested.sid.as_ref().is_some_and(|sid| ACCOUNTS.contains(&sid.rid())) => {
+                return self.old_refused(DirectoryVerdict::Wrong, arrived).await;
+            }
+            Some(Tried {
+                verdict: DirectoryVerdict::PasswordExpired | DirectoryVerdict::MustChange, ..
+            }) => None,
+            Some(Tried { verdict, .. }) => return self.old_refused(*verdict, arrived).await,
+            None => return self.old_refused(DirectoryVerdict::Wrong, arrived).await,
+        };
+        let is_shown = shown.is_some();
+        let name = shown.unwrap_or(account).to_owned();
+        let Some(controller) = tried.map(|tried| tried.controller) else {
+            return Err(NoVerdict { why: Decline::NoDirectory, tried: false });
+        };
+        // 3. The change, at the domain controller that has just answered.
+        let until = by.checked_sub(FOR_THE_BIND).unwrap_or(by);
+        let exchanged = self.exchange(&controller, (&name, old), &new, until).await?;
+        if let Exchanged::Refused(why) = exchanged {
+            return Ok(ChangeOutcome::NewRefused(why));
+        }
+        // 4. Whose password it is now.
+        let was_changed = matches!(exchanged, Exchanged::Changed);
+        match self.try_password(requested, &new, by).await {
+            Ok(Tried { verdict: DirectoryVerdict::Valid, own, .. }) => {
+                return Ok(ChangeOutcome::Changed { password_set: own.and_then(|own| own.password_set) });
+            }
+            // The tenant's name led to another account than its SID, or to a protected one.
+            Ok(Tried { verdict: DirectoryVerdict::Wrong, .. })
+            | Err(NoVerdict { why: Decline::OtherAccount, .. })
+                if was_changed && !is_shown =>
+            {
+                self.stop_changing_passwords(requested);
+            }
+            Ok(_) | Err(_) => {}
+        }
+        Ok(if was_changed { ChangeOutcome::Changed { password_set: None } } else { ChangeOutcome::NotKnown })
+    }
+
+    /// The old password is refused, at the time at which a wrong one is.
+    async fn old_refused(
+        &self,
+        verdict: DirectoryVerdict,
+        arrived: Instant,
+    ) -> Result<ChangeOutcome, NoVerdict> {
+        tokio::time::sleep_until(departure(arrived, Instant::now()).into()).await;
+        Ok(ChangeOutcome::OldRefused(verdict))
+    }
+
+    /// Asks a domain controller's KDC for the ticket, and its service for passwords for the change.
+    async fn exchange(
+        &self,
+        controller: &ControllerConfig,
+        (name, old): (&str, Password),
+        new: &Password,
+        by: Instant,
+    ) -> Result<Exchanged, NoVerdict> {
+        let no = |why| NoVerdict { why, tried: false };
+        // 1. The ticket. A name that leads to another account costs that one a bad password.
+        let other_account = NoVerdict { why: Decline::OtherAccount, tried: true };
+        if SERVICES.iter().any(|service| name.eq_ignore_ascii_case(service)) {
+            return Err(other_account);
+        }
+        let Ok(principal) = Principal::account(name, self.domain()) else { return Err(other_account) };
+        let client = Client { account: principal, credential: Credential::Password(old), workstation: None };
+        let ticket = match ticket(&client, controller, by).await {
+            Ok(ticket) => ticket,
+            Err(NoTicket::NoReply(none)) => {
+                tracing::warn!(
+                    controller = controller.name,
+                    why = none.why,
+                    "no ticket for a change of password"
+                );
+                return Err(no(if Instant::now() >= by { Decline::TooLate } else { Decline::NoDirectory }));
+            }
+            Err(NoTicket::Refused(Error::Refused(refusal)))
+                if refusal.code == UNKNOWN_NAME || WRONG_PASSWORD.contains(&refusal.code) =>
+            {
+                tracing::error!("the KDC does not know the old password of the name that the tenant sent");
+                return Err(other_account);
+            }
+            Err(NoTicket::Refused(error)) => return Ok(Exchanged::Refused(other_reason(&error.to_string()))),
+        };
+        // 2. The change.
+        let begun = PasswordChange::begin(&ticket, new, now(), &mut SystemRandom);
+        let (change, request) = match begun {
+            Ok(begun) => begun,
+            Err(error) => return Ok(Exchanged::Refused(other_reason(&error.to_string()))),
+        };
+        let reply = match kerberos_port::exchange(controller, password_change::PORT, &request, by).await {
+            Ok(reply) => reply,
+            Err(NoReply { sent: false, why }) => {
+                tracing::warn!(controller = controller.name, why, "no change of password");
+                return Err(no(Decline::NoDirectory));
+            }
+            Err(NoReply { sent: true, why }) => {
+                tracing::warn!(controller = controller.name, why, "a change of password was not answered");
+                return Ok(Exchanged::NotKnown);
+            }
+        };
+        match change.answer(&reply, now()) {
+            Ok(Outcome::Changed) => Ok(Exchanged::Changed),
+            Ok(Outcome::Refused { code, meaning, reason }) => {
+                Ok(Exchanged::Refused(refused(code, meaning, reason)))
+            }
+            Err(why) => {
+                tracing::warn!(controller = controller.name, %why, "the answer to a change of password is not trusted");
+                Ok(Exchanged::NotKnown)
+            }
+        }
+    }
+}
+
+/// Why there is no ticket.
+enum NoTicket {
+    NoReply(NoReply),
+    Refused(Error),
+}
+
+/// The ticket for the service for passwords.
+async fn ticket(client: &Client, controller: &ControllerConfig, by: Instant) -> Result<Ticket, NoTicket> {
+    let (mut exchange, mut request) =
+        password_change::begin_ticket(client, &mut SystemRandom).map_err(NoTicket::Refused)?;
+    loop {
+        let reply = kerberos_port::exchange(controller, KDC, &request, by).await;
+        let reply = reply.map_err(NoTicket::NoReply)?;
+        // Deriving the key of a password takes up to a second of a core.
+        match exchange.answer(&reply, now(), &mut SystemRandom).map_err(NoTicket::Refused)? {
+            Next::Send(next) => request = next,
+            Next::Done(ticket) => return Ok(*ticket),
+        }
+    }
+}
+
+/// The time since 1970-01-01 UTC.
+fn now() -> Duration {
+    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default()
+}
+
+/// The reason of a refusal, from what a domain controller sends: Windows its policy in figures, Samba a sentence
+/// (`source4/kdc/kpasswd-helper.c`).
+fn refused(code: u16, meaning: &str, reason: Reason) -> NewRefused {
+    let text = match reason {
+        Reason::Policy { minimum_length, history, complex, minimum_age } => {
+            let minimum_age = minimum_age.as_secs();
+            return NewRefused::Rules(PasswordRules { minimum_length, history, complex, minimum_age });
+        }
+        Reason::Text(text) => text,
+        Reason::None => String::new(),
+    };
+    let number_after = |start: &str| {
+        let (_, rest) = text.split_once(start)?;
+        rest.split(' ').next()?.parse::<u32>().ok()
+    };
+    if let Some(minimum) = number_after("password must be at least ") {
+        return NewRefused::TooShort { minimum };
+    }
+    if let Some(remembered) = number_after("must not match any of your ") {
+        return NewRefused::InHistory { remembered };
+    }
+    if text.contains("complexity") {
+        return NewRefused::NotComplex;
+    }
+    if code == ACCESS_DENIED || text.contains("minimum password age") {
+        return NewRefused::NotPermitted;
+    }
+    other_reason(if text.is_empty() { meaning } else { &text })
+}
+
+/// A reason in these words.
+fn other_reason(words: &str) -> NewRefused {
+    NewRefused::Other(Text::<MAX_REASON>::cut(words))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(text: &str) -> Reason {
+        Reason::Text(text.to_owned())
+    }
+
+    #[test]
+    fn what_samba_says_has_a_reason_and_what_windows_sends_has_rules() {
+        let short = text("Password too short, password must be at least 7 characters long.");
+        assert_eq!(refused(4, "", short), NewRefused::TooShort { minimum: 7 });
+        let again = text(
+            "Password is already in password history. New password must not match any of your 24 previous passwords.",
+        );
+        assert_eq!(refused(4, "", again), NewRefused::InHistory { remembered: 24 });
+        let simple = text("Password does not meet complexity requirements");
+        assert_eq!(refused(4, "", simple), NewRefused::NotComplex);
+        let young = text(
+            "Password change rejected, password changes may not be permitted on this account, or the minimum password \
+             age may not have elapsed.",
+        );
+        assert_eq!(refused(4, "", young), NewRefused::NotPermitted);
+        assert_eq!(refused(5, "", Reason::None), NewRefused::NotPermitted);
+        let figures = Reason::Policy {
+            minimum_length: 12,
+            history: 24,
+            complex: true,
+            minimum_age: Duration::from_secs(86_400),
+        };
+        let rules = PasswordRules { minimum_length: 12, history: 24, complex: true, minimum_age: 86_400 };
+        assert_eq!(refused(4, "", figures), NewRefused::Rules(rules));
+    }
+
+    #[test]
+    fn other_words_are_kept_and_no_words_are_the_codes_own() {
+        let NewRefused::Other(kept) = refused(4, "the new password was refused", text("Try harder")) else {
+            panic!("a reason that is not known");
+        };
+        assert_eq!(kept.as_str(), "Try harder");
+        let NewRefused::Other(own) = refused(2, "the service failed", Reason::None) else {
+            panic!("a reason that is not known");
+        };
+        assert_eq!(own.as_str(), "the service failed");
+    }
+}

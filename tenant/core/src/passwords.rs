@@ -1,0 +1,347 @@
+//! Changes of password: the person's own, with the old one, by way of a pta-agent.
+//!
+//! The old password is decided upon by [`SignIns::sign_in`] first, so every guarantee of a sign-in holds for a change as
+//! well: lockout, AD's budget, equal delay, the audit entry. Only then an agent is asked. What AD did is not undone: after
+//! a change the digest of before is dropped, no digest of that password or an older one is stored again, and the person's
+//! other sessions end. If it is not known whether AD made the change, the digest is dropped as well, and phs sends the
+//! one that holds.
+//! Neighbours: the doors show forms; [`landbridge_tenant_rules::relay`] carries both passwords to an agent.
+
+use crate::clock::unix_now;
+use crate::provider::end_others_after_change;
+use crate::sign_ins::{AskAgents, Attempt, Caller, Disclosable, SignIns, Unavailable, Verdict, Why};
+use landbridge_crypto::secret::Password;
+use landbridge_tenant_rules::model::{ChangePolicy, Principal};
+use landbridge_tenant_rules::privileged::is_privileged;
+use landbridge_tenant_rules::relay::{AgentAnswer, NoAnswer, PasswordPair};
+use landbridge_tenant_rules::sign_in::{Facts, effects_of_change};
+use landbridge_tenant_store::tables::{audit, changes, digests, password_changes};
+use landbridge_tenant_store::{Store, StoreError, facts};
+use landbridge_wire::change::ChangeOutcome;
+pub use landbridge_wire::change::{NewRefused, PasswordRules};
+use std::sync::Arc;
+use tokio::task::spawn_blocking;
+use uuid::Uuid;
+
+/// Limit on the difference between AD's clock and this machine's within which a pwdLastSet of an agent is believed:
+/// twice what Kerberos allows. A later one would keep the new digest out.
+const MOST_SKEW: i64 = 600;
+/// Seconds between 1601 and 1970.
+const EPOCHS: i64 = 11_644_473_600;
+
+/// The handle on changes of password.
+#[derive(Clone)]
+pub struct Passwords {
+    store: Arc<Store>,
+    sign_ins: SignIns,
+    agents: Arc<dyn AskAgents>,
+}
+
+impl std::fmt::Debug for Passwords {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Passwords").finish_non_exhaustive()
+    }
+}
+
+/// Whether a person may change the password here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Offer {
+    /// Yes.
+    Possible,
+    /// The domain's policy is against it.
+    Off,
+    /// No agent of the domain is connected that changes passwords.
+    NoAgent,
+}
+
+/// A change of password that a person asks for.
+#[derive(Debug)]
+pub struct Change {
+    /// The name, and the password of before.
+    pub attempt: Attempt,
+    /// The new password.
+    pub new: Arc<Password>,
+    /// Who asks.
+    pub caller: Caller,
+    /// The session in which the person asks, which goes on. None: there is none.
+    pub session: Option<Uuid>,
+}
+
+/// What came of a change of password.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Changed {
+    /// The password is another one now.
+    Done {
+        /// The account: objectGUID.
+        object: Uuid,
+        /// The new pwdLastSet, a FILETIME. None: it is not known, and no session goes on.
+        password_set: Option<i64>,
+    },
+    /// The old password was not accepted, or could not be checked. Nothing was changed.
+    NotSignedIn(Verdict),
+    /// The domain's policy is against it. Nothing was changed.
+    Off,
+    /// The directory refuses the new password. Nothing was changed.
+    Refused(NewRefused),
+    /// No agent could be asked, or none reached the directory. Nothing was changed.
+    NoAnswer(NoAnswer),
+    /// It is not known whether it was changed.
+    NotKnown,
+}
+
+/// An account whose old password was accepted, ready to be sent to an agent.
+struct Ready {
+    object: Uuid,
+    domain: i64,
+    account: Principal,
+    name: String,
+    facts: Facts,
+}
+
+impl Passwords {
+    pub(crate) fn new(store: Arc<Store>, sign_ins: SignIns, agents: Arc<dyn AskAgents>) -> Self {
+        Self { store, sign_ins, agents }
+    }
+
+    /// Whether the person of this account may change the password here now. `required`: it has expired or must be
+    /// changed. Blocks.
+    pub fn offer(&self, object: Uuid, required: bool) -> Result<Offer, StoreError> {
+        let known = self.store.read(|reading| facts::known_account(reading, object, None))?;
+        let Some(domain) = known.map(|known| known.domain) else { return Ok(Offer::Off) };
+        Ok(self.offer_of(domain.id, domain.change_passwords, required))
+    }
+
+    fn offer_of(&self, domain: i64, policy: ChangePolicy, required: bool) -> Offer {
+        if !policy.allows(required) {
+            Offer::Off
+        } else if self.agents.changes_passwords(domain) {
+            Offer::Possible
+        } else {
+            Offer::NoAgent
+        }
+    }
+
+    /// Changes a password. `admit` admits the caller; it may block, and nothing is looked at before it has.
+    pub async fn change<E: Send + 'static>(
+        &self,
+        change: Change,
+        admit: impl FnOnce() -> Result<(), E> + Send + 'static,
+    ) -> Result<Changed, E> {
+        let Change { attempt, new, caller, session } = change;
+        // 1. The old password, as a sign-in.
+        let old = attempt.password.clone();
+        let prove = {
+            let caller = caller.clone();
+            move || admit().map(|()| caller)
+        };
+        let verdict = self.sign_ins.sign_in(attempt, prove).await?;
+        let (object, required) = match &verdict {
+            Verdict::Accepted(person) => (person.object, false),
+            Verdict::Refused {
+                disclosed: Some(Disclosable::MustChangePassword | Disclosable::PasswordExpired),
+                object: Some(object),
+                ..
+            } => (*object, true),
+            Verdict::Refused { .. } | Verdict::Unavailable(_) => return Ok(Changed::NotSignedIn(verdict)),
+        };
+        // 2. The rest is a task of its own: it goes on when the caller has gone, so what AD did is written down.
+        let changing = self.clone();
+        let rest = tokio::spawn(async move {
+            changing.change_accepted((object, required), (old, new), caller, session).await
+        });
+        Ok(rest.await.unwrap_or(Changed::NotKnown))
+    }
+
+    /// Changes the password of an account whose old password was accepted.
+    async fn change_accepted(
+        &self,
+        (object, required): (Uuid, bool),
+        (old, new): (Arc<Password>, Arc<Password>),
+        caller: Caller,
+        session: Option<Uuid>,
+    ) -> Changed {
+        let storage = || Changed::NotSignedIn(Verdict::Unavailable(Unavailable::Storage));
+        // 1. The account as it is now: protected, blocked and privileged ones never reach an agent.
+        let (of, asks) = (self.clone(), caller.clone());
+        let ready = spawn_blocking(move || of.ready(object, required, &asks)).await;
+        let ready = match ready {
+            Ok(Ok(Ok(ready))) => ready,
+            Ok(Ok(Err(refused))) => return refused,
+            Ok(Err(_)) | Err(_) => return storage(),
+        };
+        // 2. One at a time for an account.
+        let Some(turn) = self.sign_ins.turn(object, ready.facts.source.standing).await else {
+            return Changed::NotSignedIn(Verdict::Unavailable(Unavailable::Overloaded));
+        };
+        // 3. The agent.
+        let pair = PasswordPair { account: ready.name.clone(), old: old.clone(), new };
+        let answer = self.agents.clone().change(ready.domain, ready.account, pair).await;
+        // 4. What follows is written down.
+        let of = self.clone();
+        let concluded = spawn_blocking(move || of.conclude(&ready, &caller, (&old, session), answer)).await;
+        drop(turn);
+        match concluded {
+            Ok(Ok(changed)) => changed,
+            // AD has changed it, perhaps: the person must not be told otherwise.
+            Ok(Err(_)) | Err(_) => Changed::NotKnown,
+        }
+    }
+
+    /// Reads the account. The error is the answer. Blocks.
+    fn ready(
+        &self,
+        object: Uuid,
+        required: bool,
+        caller: &Caller,
+    ) -> Result<Result<Ready, Changed>, StoreError> {
+        let now = unix_now();
+        let refused = |why| {
+            Ok(Err(Changed::NotSignedIn(Verdict::Refused { disclosed: None, why, object: Some(object) })))
+        };
+        let Some(facts) = self.sign_ins.facts(object, caller, now)? else { return refused(Why::UnknownName) };
+        let Some(account) = &facts.account else { return refused(Why::UnknownName) };
+        if let Some(why) = account.never_asked_about() {
+            return refused(why);
+        }
+        let (Some(rid), Some(name)) = (account.rid, account.attributes.sam_account_name.clone()) else {
+            return refused(Why::NoSid);
+        };
+        // Privileged accounts stay out even where the domain permits their digests.
+        let known = self.store.read(|reading| facts::known_account(reading, object, None))?;
+        let Some(known) = known else { return refused(Why::UnknownName) };
+        if known.object.privileged || is_privileged(rid, &known.attributes) {
+            return refused(Why::Privileged);
+        }
+        let (row, policy) = (known.domain.id, known.domain.change_passwords);
+        match self.offer_of(row, policy, required) {
+            Offer::Possible => {}
+            Offer::Off => return Ok(Err(Changed::Off)),
+            Offer::NoAgent => return Ok(Err(Changed::NoAnswer(NoAnswer::NoAgent))),
+        }
+        let account = Principal { object, rid };
+        Ok(Ok(Ready { object, domain: row, account, name, facts }))
+    }
+
+    /// Writes down what an agent answered. Blocks.
+    fn conclude(
+        &self,
+        ready: &Ready,
+        caller: &Caller,
+        (old, session): (&Password, Option<Uuid>),
+        answer: AgentAnswer<ChangeOutcome>,
+    ) -> Result<Changed, StoreError> {
+        let now = unix_now();
+        let object = ready.object;
+        // 1. The digest, the sessions and the audit entry, in one transaction.
+        let by = answer.agent.map(|agent| format!(", by agent {agent}")).unwrap_or_default();
+        let outcome = match answer.outcome {
+            Ok(ChangeOutcome::Changed { password_set }) => {
+                ChangeOutcome::Changed { password_set: password_set.filter(|at| is_about_now(*at, now)) }
+            }
+            Ok(ref other) => other.clone(),
+            Err(why) => {
+                let detail = format!("{}{by}", why.as_str());
+                self.note_unchanged(object, caller, &detail, now)?;
+                self.sign_ins.settle(
+                    &ready.facts,
+                    caller,
+                    old,
+                    effects_of_change(&ready.facts, &answer, now),
+                    now,
+                )?;
+                return Ok(Changed::NoAnswer(why));
+            }
+        };
+        let changed = match outcome {
+            ChangeOutcome::Changed { password_set } => {
+                self.store.write("password-changed", |writing| {
+                    let dropped = digests::find(writing, object)?;
+                    digests::erase(writing, object)?;
+                    let stamp = dropped.as_ref().map(|digest| &digest.stamp);
+                    password_changes::note(writing, object, stamp, password_set, now)?;
+                    let ended = end_others_after_change(writing, (object, session), password_set, now)?;
+                    changes::note_object(writing, object, now)?;
+                    let detail = format!("sessions ended: {ended}{by}");
+                    audit::append(
+                        writing,
+                        now,
+                        &caller.actor,
+                        "password-changed",
+                        &object.to_string(),
+                        &detail,
+                    )
+                })?;
+                Changed::Done { object, password_set }
+            }
+            ChangeOutcome::NotKnown => {
+                self.store.write("password-change-not-known", |writing| {
+                    digests::erase(writing, object)?;
+                    changes::note_object(writing, object, now)?;
+                    let action = "password-change-not-known";
+                    audit::append(
+                        writing,
+                        now,
+                        &caller.actor,
+                        action,
+                        &object.to_string(),
+                        by.trim_start_matches(", "),
+                    )
+                })?;
+                Changed::NotKnown
+            }
+            ChangeOutcome::NewRefused(ref why) => {
+                self.note_unchanged(object, caller, &format!("{}{by}", reason(why)), now)?;
+                Changed::Refused(why.clone())
+            }
+            ChangeOutcome::OldRefused(verdict) => {
+                self.note_unchanged(object, caller, &format!("the old password: {verdict:?}{by}"), now)?;
+                let why = Why::WrongPassword;
+                Changed::NotSignedIn(Verdict::Refused { disclosed: None, why, object: Some(object) })
+            }
+        };
+        // 2. The counters.
+        self.sign_ins.settle(
+            &ready.facts,
+            caller,
+            old,
+            effects_of_change(&ready.facts, &answer, now),
+            now,
+        )?;
+        Ok(changed)
+    }
+
+    fn note_unchanged(
+        &self,
+        object: Uuid,
+        caller: &Caller,
+        detail: &str,
+        now: i64,
+    ) -> Result<(), StoreError> {
+        let subject = object.to_string();
+        self.store.write_short("password-not-changed", |writing| {
+            audit::append(writing, now, &caller.actor, "password-not-changed", &subject, detail)
+        })
+    }
+}
+
+/// Whether a FILETIME is about now, which is in seconds since 1970.
+fn is_about_now(filetime: i64, now: i64) -> bool {
+    (filetime / 10_000_000).saturating_sub(EPOCHS).abs_diff(now) <= MOST_SKEW.unsigned_abs()
+}
+
+/// Why a directory refuses a new password, for the audit log.
+fn reason(why: &NewRefused) -> String {
+    match why {
+        NewRefused::TooShort { minimum } => format!("shorter than {minimum} characters"),
+        NewRefused::InHistory { remembered } => format!("one of the last {remembered} passwords"),
+        NewRefused::NotComplex => "not complex".to_owned(),
+        NewRefused::NotPermitted => "not permitted, or too soon after the last change".to_owned(),
+        NewRefused::Rules(rules) => format!(
+            "against the rules: {} characters, {} passwords remembered, complex: {}, kept for {} s",
+            rules.minimum_length, rules.history, rules.complex, rules.minimum_age
+        ),
+        NewRefused::Other(words) => {
+            format!("the directory: {}", landbridge_wire::printable::one_line(words.as_str()))
+        }
+    }
+}

@@ -1,0 +1,304 @@
+//! The page on which a person changes the password, and its form: on the way to an application with a password that has
+//! expired, or from the person's own page.
+//! Neighbours: [`super::sign_in`] shows it when a password must be changed; [`super::own_page`] leads to it.
+
+use super::cookies::{self, DEVICE, FORM, cookie};
+use super::door::{Asked, Checked, OidcDoor, blocking, page_of, see_other};
+use super::metadata::path;
+use super::parameters::{NOTICE, Parameters};
+use super::sign_in::{Destination, LetIn};
+use hyper::StatusCode;
+use hyper::header::{HeaderValue, RETRY_AFTER, SET_COOKIE};
+use landbridge_crypto::secret::Password;
+use landbridge_door_listen::body::Answer;
+use landbridge_door_pages::account::PasswordNotice;
+use landbridge_door_pages::change_password::{
+    ChangeNotice, ChangePassword, NAME_FIELD, NEW_FIELD, OLD_FIELD, REPEATED_FIELD, Rules,
+};
+use landbridge_door_pages::frame::CSRF_FIELD;
+use landbridge_door_pages::headers::Scripts;
+use landbridge_door_pages::link::{Link, Path};
+use landbridge_door_pages::request_error::RequestFault;
+use landbridge_door_pages::sign_in::Notice;
+use landbridge_tenant_core::applications::NotAuthenticated;
+use landbridge_tenant_core::clock::unix_now;
+use landbridge_tenant_core::passwords::{Change, Changed, NewRefused, Offer, PasswordRules};
+use landbridge_tenant_core::provider::{NamedAccount, WebSession};
+use landbridge_tenant_core::sign_ins::{
+    Attempt, Disclosable, MAX_PASSWORD, NoAnswer, Unavailable, Verdict, Why,
+};
+use std::sync::Arc;
+
+/// What a proof of the form is for.
+const FORM_PURPOSE: &str = "change password";
+/// The values of [`NOTICE`].
+const CHANGED: &str = "changed";
+const OFF: &str = "off";
+/// Limit on the UTF-16 units of a new password: that of Active Directory.
+const MAX_NEW_PASSWORD: usize = 256;
+
+/// The form, without the passwords.
+struct ChangeForm {
+    to: Destination,
+    /// The name as it was typed, or that of the session.
+    typed: String,
+    named: NamedAccount,
+    /// The session of the person whose password it is.
+    session: Option<WebSession>,
+    /// When it was read, in seconds since 1970.
+    now: i64,
+}
+
+/// What the own page says of a change, by the parameter [`NOTICE`].
+pub(crate) fn password_notice(text: &str) -> Option<PasswordNotice> {
+    match text {
+        CHANGED => Some(PasswordNotice::Changed),
+        OFF => Some(PasswordNotice::Off),
+        _ => None,
+    }
+}
+
+impl OidcDoor {
+    /// The page for a person with a session; without one the way leads to the sign-in. Blocks.
+    pub(crate) fn change_password_page_of_session(&self, asked: &Asked) -> Checked<Answer> {
+        let Some(session) = self.session(asked, unix_now())? else { return Ok(see_other(path::OWN_PAGE)) };
+        let Ok(Some(name)) = self.provider.sign_in_name(&session) else { return Ok(self.failure(asked)) };
+        Ok(match self.passwords.offer(session.object, false) {
+            Ok(Offer::Possible) => {
+                self.change_password_page(asked, &Destination::OwnPage, &name, None, StatusCode::OK)
+            }
+            Ok(Offer::Off | Offer::NoAgent) => to_own_page(OFF),
+            Err(_) => self.failure(asked),
+        })
+    }
+
+    /// The form. None: a thread failed.
+    pub(crate) async fn change_password(
+        self: &Arc<Self>,
+        asked: &Arc<Asked>,
+        form: Parameters,
+    ) -> Option<Answer> {
+        // 1. The form.
+        let (door, of) = (self.clone(), asked.clone());
+        let (form, attempt, new) = match blocking(move || door.read_change(&of, form)).await? {
+            Ok(read) => read,
+            Err(answer) => return Some(*answer),
+        };
+        // 2. The change.
+        let caller = form.to.caller(form.named.source.clone(), asked);
+        let session = form.session.as_ref().map(|session| session.id);
+        let change = Change { attempt, new, caller, session };
+        let changed = self.passwords.change(change, self.admission(&form.to, asked)).await;
+        // 3. What it means.
+        let (door, of) = (self.clone(), asked.clone());
+        blocking(move || door.conclude_change(&of, form, changed)).await
+    }
+
+    /// Reads the form, and what is known of the name. The error is the answer. Blocks.
+    fn read_change(
+        &self,
+        asked: &Asked,
+        mut form: Parameters,
+    ) -> Checked<(ChangeForm, Attempt, Arc<Password>)> {
+        // 1. The form is one that this browser was given, and its request is sound.
+        if !self.forms.is_ours(&asked.headers, FORM_PURPOSE, form.get(CSRF_FIELD)) {
+            return Err(Box::new(self.wrong(asked, StatusCode::FORBIDDEN, RequestFault::ForgedForm, "")));
+        }
+        let to = self.destination(asked, &form)?;
+        let now = unix_now();
+        let typed = form.get(NAME_FIELD).unwrap_or_default().trim().to_owned();
+        // 2. A session of the same person goes on after the change.
+        let session = match self.session(asked, now)? {
+            Some(session)
+                if self.provider.sign_in_name(&session).is_ok_and(|name| name.as_ref() == Some(&typed)) =>
+            {
+                Some(session)
+            }
+            Some(_) | None => None,
+        };
+        // 3. The passwords.
+        let [old, new, repeated] = [OLD_FIELD, NEW_FIELD, REPEATED_FIELD]
+            .map(|field| Password::new(form.extract(field).unwrap_or_default()));
+        let again = |notice, status| {
+            Err(Box::new(self.change_password_page(asked, &to, &typed, Some(notice), status)))
+        };
+        let user = self.full_name(&typed);
+        let is_one = |text: &str| !text.is_empty() && text.len() <= MAX_PASSWORD;
+        if user.is_empty() || !old.lend(is_one) {
+            return again(ChangeNotice::WrongPassword, StatusCode::FORBIDDEN);
+        }
+        if let Some(notice) = wrong_new_password(&old, &new, &repeated) {
+            return again(notice, StatusCode::UNPROCESSABLE_ENTITY);
+        }
+        // 4. The account, before the password is decided upon.
+        let device = cookie(&asked.headers, DEVICE);
+        let Ok(named) = self.provider.named_account(&user, device, asked.from, now) else {
+            return again(ChangeNotice::CannotChange, StatusCode::SERVICE_UNAVAILABLE);
+        };
+        let attempt = Attempt { user, password: Arc::new(old), now, arrived: asked.arrived };
+        Ok((ChangeForm { to, typed, named, session, now }, attempt, Arc::new(new)))
+    }
+
+    /// The answer to a form after the change was tried. Blocks.
+    fn conclude_change(
+        &self,
+        asked: &Asked,
+        form: ChangeForm,
+        changed: Result<Changed, NotAuthenticated>,
+    ) -> Answer {
+        let ChangeForm { to, typed, named, session, now } = form;
+        let again = |notice, status| self.change_password_page(asked, &to, &typed, Some(notice), status);
+        let sign_in = |notice, status| self.sign_in_page(asked, &to, Some(&typed), Some(notice), status);
+        match changed {
+            // 1. It was changed: the session goes on, or begins.
+            Ok(Changed::Done { password_set: None, .. }) => sign_in(Notice::PasswordChanged, StatusCode::OK),
+            Ok(Changed::Done { .. }) if session.is_some() => to_own_page(CHANGED),
+            Ok(Changed::Done { object, password_set }) => {
+                let person = LetIn { typed: typed.clone(), named, object, changed: password_set };
+                self.let_in(asked, &to, person, now)
+            }
+            // 2. It was not, and the person can do something about it.
+            Ok(Changed::Refused(why)) => self.new_password_refused(asked, &to, &typed, &why),
+            Ok(Changed::NotSignedIn(verdict)) => self.old_password_refused(asked, &to, &typed, &verdict),
+            // 3. It cannot be changed here: the pages say whom to ask.
+            Ok(Changed::Off | Changed::NoAnswer(NoAnswer::NoAgent)) if session.is_some() => to_own_page(OFF),
+            Ok(Changed::Off | Changed::NoAnswer(NoAnswer::NoAgent)) => {
+                sign_in(Notice::PasswordExpired, StatusCode::FORBIDDEN)
+            }
+            Ok(Changed::NoAnswer(_)) => again(ChangeNotice::CannotChange, StatusCode::SERVICE_UNAVAILABLE),
+            Ok(Changed::NotKnown) => sign_in(Notice::ChangeNotKnown, StatusCode::SERVICE_UNAVAILABLE),
+            Err(NotAuthenticated::OverRate(_)) => {
+                let mut answer = again(ChangeNotice::CannotChange, StatusCode::SERVICE_UNAVAILABLE);
+                answer.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
+                answer
+            }
+            Err(NotAuthenticated::Storage | NotAuthenticated::Unknown) => {
+                again(ChangeNotice::CannotChange, StatusCode::SERVICE_UNAVAILABLE)
+            }
+        }
+    }
+
+    /// The answer where the old password was not accepted.
+    fn old_password_refused(
+        &self,
+        asked: &Asked,
+        to: &Destination,
+        typed: &str,
+        verdict: &Verdict,
+    ) -> Answer {
+        let again = |notice, status| self.change_password_page(asked, to, typed, Some(notice), status);
+        match verdict {
+            Verdict::Refused { why: Why::NotAssigned, .. } if let Destination::Application(parts) = to => {
+                self.no_access(asked, &parts.0, &parts.2)
+            }
+            Verdict::Refused { disclosed: Some(Disclosable::AccountExpired), .. } => {
+                self.sign_in_page(asked, to, Some(typed), Some(Notice::AccountExpired), StatusCode::FORBIDDEN)
+            }
+            Verdict::Refused { .. } | Verdict::Accepted(_) => {
+                // As on the sign-in page, the notice goes by the tries of this browser.
+                let tries = cookies::wrong_tries(&asked.headers);
+                let notice = if tries >= super::sign_in::TRIES_UNTIL_NOTICE {
+                    ChangeNotice::TooManyTries
+                } else {
+                    ChangeNotice::WrongPassword
+                };
+                let mut answer = again(notice, StatusCode::FORBIDDEN);
+                let counted = cookies::count_wrong_try(tries);
+                answer.headers_mut().extend(counted.map(|value| (SET_COOKIE, value)));
+                answer
+            }
+            Verdict::Unavailable(why) => {
+                let mut answer = again(ChangeNotice::CannotChange, StatusCode::SERVICE_UNAVAILABLE);
+                if *why == Unavailable::Overloaded {
+                    answer.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
+                }
+                answer
+            }
+        }
+    }
+
+    /// The answer where the directory refuses the new password: its reason in words.
+    fn new_password_refused(&self, asked: &Asked, to: &Destination, typed: &str, why: &NewRefused) -> Answer {
+        let (notice, rules) = match why {
+            NewRefused::TooShort { minimum } => (ChangeNotice::TooShort(*minimum), None),
+            NewRefused::InHistory { remembered } => (ChangeNotice::InHistory(*remembered), None),
+            NewRefused::NotComplex => (ChangeNotice::NotComplex, None),
+            NewRefused::NotPermitted => (ChangeNotice::NotPermitted, None),
+            NewRefused::Rules(rules) => (ChangeNotice::AgainstRules, Some(shown(rules))),
+            NewRefused::Other(words) => (ChangeNotice::Refused(words.as_str().into()), None),
+        };
+        let status = StatusCode::UNPROCESSABLE_ENTITY;
+        self.change_password_page_with(asked, to, typed, (Some(notice), rules.unwrap_or_default()), status)
+    }
+
+    /// The page.
+    pub(crate) fn change_password_page(
+        &self,
+        asked: &Asked,
+        to: &Destination,
+        name: &str,
+        notice: Option<ChangeNotice>,
+        status: StatusCode,
+    ) -> Answer {
+        self.change_password_page_with(asked, to, name, (notice, Rules::default()), status)
+    }
+
+    fn change_password_page_with(
+        &self,
+        asked: &Asked,
+        to: &Destination,
+        name: &str,
+        (notice, rules): (Option<ChangeNotice>, Rules),
+        status: StatusCode,
+    ) -> Answer {
+        let (request, target, cancel) = match to {
+            Destination::OwnPage => (None, None, path::OWN_PAGE.parse::<Path>()),
+            Destination::Application(parts) => {
+                let (_, request, text) = parts.as_ref();
+                // Browsers apply `form-action` to the redirects behind the form.
+                let target = request.back.redirect_uri.parse::<Link>().ok();
+                (Some(text.clone()), target, format!("{}?{text}", path::AUTHORIZE).parse())
+            }
+        };
+        let (Ok(action), Ok(cancel), Some(value)) =
+            (path::CHANGE_PASSWORD.parse::<Path>(), cancel, self.forms.cookie(&asked.headers))
+        else {
+            return self.failure(asked);
+        };
+        let csrf = self.forms.proof(&value, FORM_PURPOSE);
+        let page = ChangePassword { action, cancel, csrf, request, name: name.into(), rules, notice };
+        let target = target.as_ref().map(Link::origin);
+        let mut answer = page_of(status, page.html(&self.frame(asked)), Scripts::None, target);
+        answer.headers_mut().extend(cookies::set(FORM, &value).map(|value| (SET_COOKIE, value)));
+        answer
+    }
+}
+
+/// What is wrong with a new password before anybody is asked. None: nothing.
+fn wrong_new_password(old: &Password, new: &Password, repeated: &Password) -> Option<ChangeNotice> {
+    let is_same = |one: &Password, other: &Password| one.lend(|one| other.lend(|other| one == other));
+    let units = new.lend(|text| text.encode_utf16().count());
+    if units == 0 {
+        Some(ChangeNotice::TooShort(1))
+    } else if units > MAX_NEW_PASSWORD {
+        Some(ChangeNotice::TooLong)
+    } else if !is_same(new, repeated) {
+        Some(ChangeNotice::Different)
+    } else if is_same(old, new) {
+        Some(ChangeNotice::Same)
+    } else {
+        None
+    }
+}
+
+/// A directory's rules as the page shows them.
+fn shown(rules: &PasswordRules) -> Rules {
+    let PasswordRules { minimum_length, history, complex, minimum_age } = *rules;
+    let hours = u32::try_from(minimum_age.div_ceil(3600)).unwrap_or(u32::MAX);
+    Rules { minimum_length, history, complex, minimum_age: hours }
+}
+
+/// The way to the person's own page, which says this.
+fn to_own_page(notice: &str) -> Answer {
+    see_other(&format!("{}?{NOTICE}={notice}", path::OWN_PAGE))
+}
