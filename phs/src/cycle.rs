@@ -445,6 +445,9 @@ impl Cycle<'_> {
         }
         if !rules.full {
             courier.counts.digests_left += self.number(LEFT)?;
+            if rules.secrets {
+                self.send_lacking(&mut batch, rules, courier)?;
+            }
         }
         // 3. Close the cycle at the tenant, unless nothing has changed.
         let cursor = cursor.to_bytes();

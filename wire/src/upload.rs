@@ -33,6 +33,9 @@ pub const MAX_LINKS: usize = 4000;
 /// Limit on reserved names in one upload: with three hashes each, they take half a MiB.
 pub const MAX_RESERVED: usize = 1000;
 
+/// Limit on the accounts in one hello whose digest the tenant lacks. Those over it come with a later one.
+pub const MAX_LACKING: usize = 100;
+
 /// The level of this build: what its tenant accepts, and what its phs sends at most.
 ///
 /// - 0: accounts, with the attributes of [`AttributeValue::level`] 0.
@@ -42,7 +45,12 @@ pub const MAX_RESERVED: usize = 1000;
 ///   [`PhsHeartbeat`]; texts of attributes as long as AD has them, see [`AttributeValue::fit`].
 /// - 3: also [`AttributeValue::Described`], and more than 32 attributes of a record; [`Kind::Container`],
 ///   [`AttributeValue::Rdn`] and [`AttributeValue::Parent`].
-pub const LEVEL: u8 = 3;
+/// - 4: also what a domain and a password settings object demand of a new password: [`DomainPolicy::min_pwd_length`] and
+///   those below it, and the attributes of [`AttributeValue::level`] 4.
+pub const LEVEL: u8 = 4;
+
+/// The lowest level that has the rules for new passwords.
+pub const PASSWORD_RULES_FROM: u8 = 4;
 
 /// The lowest level that has [`AttributeValue::Described`].
 pub const DESCRIBED_FROM: u8 = 3;
@@ -203,6 +211,10 @@ pub struct Receipt {
     /// In the answer to a hello: with what phs reserves names.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reserving: Option<Reserving>,
+    /// In the answer to a hello: accounts whose digest the tenant has dropped, since it is not known whether their
+    /// password was changed. phs sends the one that holds. A phs below level 4 ignores this.
+    #[serde(default, skip_serializing_if = "List::is_empty")]
+    pub lacking: List<Uuid, MAX_LACKING>,
     /// With the commit of a full compare: number of accounts with a name that an account of this domain has that is not
     /// carried. Such a name signs nobody in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -432,6 +444,14 @@ pub enum AttributeValue {
     LockoutObservationWindow(Option<i64>),
     /// msDS-LockoutThreshold.
     LockoutThreshold(Option<i32>),
+    /// msDS-MinimumPasswordAge.
+    MinimumPasswordAge(Option<i64>),
+    /// msDS-MinimumPasswordLength.
+    MinimumPasswordLength(Option<i32>),
+    /// msDS-PasswordHistoryLength.
+    PasswordHistoryLength(Option<i32>),
+    /// msDS-PasswordComplexityEnabled.
+    PasswordComplexity(Option<bool>),
     /// The first part of the distinguished name, in the spelling of RFC 4514: `OU=Sales`. Its stamp, and that of
     /// [`Self::Parent`], is the one of `name`, which AD writes when an object is renamed or moved.
     Rdn(Option<Text<MAX_RDN>>),
@@ -449,7 +469,7 @@ pub fn carried() -> String {
 
 impl AttributeValue {
     /// The names of all but [`Self::Described`], in their order.
-    pub const NAMES: [&'static str; 29] = [
+    pub const NAMES: [&'static str; 33] = [
         "sAMAccountName",
         "userPrincipalName",
         "displayName",
@@ -477,6 +497,10 @@ impl AttributeValue {
         "msDS-LockoutDuration",
         "msDS-LockoutObservationWindow",
         "msDS-LockoutThreshold",
+        "msDS-MinimumPasswordAge",
+        "msDS-MinimumPasswordLength",
+        "msDS-PasswordHistoryLength",
+        "msDS-PasswordComplexityEnabled",
         "RDN",
         "parentGUID",
     ];
@@ -512,6 +536,10 @@ impl AttributeValue {
             | Self::LockoutObservationWindow(_)
             | Self::LockoutThreshold(_) => 1,
             Self::Rdn(_) | Self::Parent(_) => TREE_FROM,
+            Self::MinimumPasswordAge(_)
+            | Self::MinimumPasswordLength(_)
+            | Self::PasswordHistoryLength(_)
+            | Self::PasswordComplexity(_) => PASSWORD_RULES_FROM,
             Self::Described(_) => DESCRIBED_FROM,
         }
     }
@@ -550,6 +578,10 @@ impl AttributeValue {
             | Self::LockoutDuration(_)
             | Self::LockoutObservationWindow(_)
             | Self::LockoutThreshold(_)
+            | Self::MinimumPasswordAge(_)
+            | Self::MinimumPasswordLength(_)
+            | Self::PasswordHistoryLength(_)
+            | Self::PasswordComplexity(_)
             | Self::Rdn(_)
             | Self::Parent(_)
             | Self::Described(_) => {}
@@ -586,6 +618,10 @@ impl AttributeValue {
             Self::LockoutDuration(_) => "msDS-LockoutDuration",
             Self::LockoutObservationWindow(_) => "msDS-LockoutObservationWindow",
             Self::LockoutThreshold(_) => "msDS-LockoutThreshold",
+            Self::MinimumPasswordAge(_) => "msDS-MinimumPasswordAge",
+            Self::MinimumPasswordLength(_) => "msDS-MinimumPasswordLength",
+            Self::PasswordHistoryLength(_) => "msDS-PasswordHistoryLength",
+            Self::PasswordComplexity(_) => "msDS-PasswordComplexityEnabled",
             Self::Rdn(_) => "RDN",
             Self::Parent(_) => "parentGUID",
             Self::Described(described) => described.name.row().name,
@@ -664,4 +700,38 @@ pub struct DomainPolicy {
     /// lockoutThreshold: bad passwords until a lock; 0 means no lock.
     #[serde(default)]
     pub lockout_threshold: Option<(Stamp, i32)>,
+    /// minPwdAge: how long a password is kept before it may be changed. This and all below: level 4.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub min_pwd_age: Option<(Stamp, i64)>,
+    /// minPwdLength: the fewest characters of a new password.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub min_pwd_length: Option<(Stamp, i32)>,
+    /// pwdHistoryLength: how many former passwords are not accepted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pwd_history_length: Option<(Stamp, i32)>,
+    /// pwdProperties: flags (MS-SAMR 2.2.1.15); 1 means that a password must be complex.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pwd_properties: Option<(Stamp, i32)>,
+}
+
+impl DomainPolicy {
+    /// Removes what a tenant of this level refuses.
+    pub fn fit(&mut self, level: u8) {
+        if level < PASSWORD_RULES_FROM {
+            let Self { max_pwd_age, lockout_duration, lockout_observation_window, lockout_threshold, .. } =
+                *self;
+            *self = Self {
+                max_pwd_age,
+                lockout_duration,
+                lockout_observation_window,
+                lockout_threshold,
+                ..Self::default()
+            };
+        }
+    }
+
+    /// Whether no value is there.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
 }

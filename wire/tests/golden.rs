@@ -5,6 +5,7 @@
 
 use landbridge_crypto::salted_digest::SaltedDigest;
 use landbridge_wire::bounded::{Blob, List, Text};
+use landbridge_wire::change::{ChangeAnswer, ChangeOutcome, ChangeRequest, NewRefused, PasswordRules};
 use landbridge_wire::described::{Described, DescribedName, DescribedValue, Row, Syntax};
 use landbridge_wire::enroll::{
     EnrollRequest, EnrollResponse, RenewRequest, RenewResponse, Role, Token, TokenSecret,
@@ -12,6 +13,7 @@ use landbridge_wire::enroll::{
 use landbridge_wire::frame;
 use landbridge_wire::problem::{Problem, ProblemCode};
 use landbridge_wire::reserved::{NameKey, ReservedAttribute, Reserving};
+use landbridge_wire::signin::{DirectoryVerdict, FromAgent, FromTenant};
 use landbridge_wire::upload::{
     Attribute, AttributeValue, DomainPolicy, Hello, Kind, Link, LinkKind, Mode, Offer, Password,
     PhsHeartbeat, Presence, Receipt, Record, Refusal, RefusalReason, ReservedName, Stamp, Upload, Wanted,
@@ -156,6 +158,7 @@ fn an_upload_stands_as_in_version_1() {
         lockout_duration: Some((stamp(1), -18_000_000_000)),
         lockout_observation_window: Some((stamp(1), i64::MIN)),
         lockout_threshold: Some((stamp(1), 0)),
+        ..DomainPolicy::default()
     };
     holds(
         "upload",
@@ -283,6 +286,7 @@ fn a_directory_stands_as_in_level_1() {
             generation: id(7),
             acknowledged: None,
             acknowledged_before: None,
+            lacking: List::default(),
             reserving: None,
             ambiguous: None,
             applied: 4,
@@ -385,6 +389,84 @@ fn the_places_of_objects_stand_as_in_level_3() {
 }
 
 #[test]
+fn the_rules_for_new_passwords_stand_as_in_level_4() {
+    let attributes = [
+        AttributeValue::MinimumPasswordAge(Some(-864_000_000_000)),
+        AttributeValue::MinimumPasswordLength(Some(14)),
+        AttributeValue::PasswordHistoryLength(Some(24)),
+        AttributeValue::PasswordComplexity(Some(true)),
+    ];
+    let settings = Record {
+        object: id(30),
+        kind: Kind::PasswordSettings,
+        sid: None,
+        presence: Presence::Present,
+        privileged: false,
+        protected_user: None,
+        attributes: List::new(attributes.map(|is| Attribute { stamp: stamp(2), is }).into()).unwrap(),
+        password: None,
+        erase_password: false,
+    };
+    let policy = DomainPolicy {
+        min_pwd_age: Some((stamp(1), -864_000_000_000)),
+        min_pwd_length: Some((stamp(1), 7)),
+        pwd_history_length: Some((stamp(1), 24)),
+        pwd_properties: Some((stamp(1), 1)),
+        ..DomainPolicy::default()
+    };
+    let upload = |policy| Upload {
+        records: List::new(vec![]).unwrap(),
+        instance: id(3),
+        domain_sid: text(SID),
+        cycle: id(6),
+        mode: Mode::Incremental,
+        policy: Some(policy),
+        links: List::default(),
+        commit: None,
+        most_swept: None,
+        reserved: List::default(),
+        level: 0,
+    };
+    let whole = Upload { records: List::new(vec![settings]).unwrap(), ..upload(policy.clone()) };
+    holds("upload_password_rules", &whole);
+    // A tenant of a lower level is sent none of it.
+    let mut fitted = DomainPolicy { lockout_threshold: Some((stamp(1), 5)), ..policy };
+    fitted.fit(3);
+    let only = DomainPolicy { lockout_threshold: Some((stamp(1), 5)), ..DomainPolicy::default() };
+    assert_eq!(fitted, only);
+    assert!(DomainPolicy::default().is_empty() && !only.is_empty());
+}
+
+#[test]
+fn a_change_of_password_stands_as_it_is_sent() {
+    let request = ChangeRequest {
+        request: id(1),
+        object: id(2),
+        sid: text(&format!("{SID}-1105")),
+        account: text("ada"),
+        due: 9_500,
+        encapsulated: Blob::new([7; 32]).unwrap(),
+        sealed: Blob::new(vec![8; 144]).unwrap(),
+    };
+    holds("change_request", &FromTenant::Change(Box::new(request)));
+    let rules = PasswordRules { minimum_length: 7, history: 24, complex: true, minimum_age: 86_400 };
+    for (name, outcome) in [
+        ("changed", ChangeOutcome::Changed { password_set: Some(134_086_432_000_000_000) }),
+        ("old_refused", ChangeOutcome::OldRefused(DirectoryVerdict::Wrong)),
+        ("too_short", ChangeOutcome::NewRefused(NewRefused::TooShort { minimum: 7 })),
+        ("in_history", ChangeOutcome::NewRefused(NewRefused::InHistory { remembered: 24 })),
+        ("not_complex", ChangeOutcome::NewRefused(NewRefused::NotComplex)),
+        ("not_permitted", ChangeOutcome::NewRefused(NewRefused::NotPermitted)),
+        ("rules", ChangeOutcome::NewRefused(NewRefused::Rules(rules))),
+        ("other", ChangeOutcome::NewRefused(NewRefused::Other(text("No.")))),
+        ("not_known", ChangeOutcome::NotKnown),
+    ] {
+        let answer = ChangeAnswer { request: id(1), outcome, tag: Blob::new([9; 32]).unwrap() };
+        holds(&format!("change_answer_{name}"), &FromAgent::Changed(Box::new(answer)));
+    }
+}
+
+#[test]
 fn reserved_names_stand_as_in_level_2() {
     let reserving = || Reserving {
         key: NameKey::from_bytes(&[0xab; 32]).unwrap(),
@@ -423,6 +505,7 @@ fn reserved_names_stand_as_in_level_2() {
         generation: id(7),
         acknowledged: None,
         acknowledged_before: None,
+        lacking: List::default(),
         reserving,
         ambiguous,
         applied: 0,
@@ -444,6 +527,7 @@ fn a_receipt_stands_as_in_version_1() {
             generation: id(7),
             acknowledged: Some(text(&"c0".repeat(32))),
             acknowledged_before: None,
+            lacking: List::default(),
             reserving: None,
             ambiguous: None,
             applied: 3,

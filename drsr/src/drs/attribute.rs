@@ -53,6 +53,14 @@ pub enum Attribute {
     LockoutObservationWindow,
     /// Domain head: bad passwords before a lock; 0 means never.
     LockoutThreshold,
+    /// Domain head: negative count of 100 ns for which a password is kept.
+    MinPwdAge,
+    /// Domain head: fewest characters of a password.
+    MinPwdLength,
+    /// Domain head: number of former passwords that are remembered.
+    PwdHistoryLength,
+    /// Domain head: flags (MS-SAMR 2.2.1.15).
+    PwdProperties,
     /// Mail address.
     Mail,
     /// Further addresses, `SMTP:` before the primary one.
@@ -83,6 +91,14 @@ pub enum Attribute {
     PsoLockoutObservationWindow,
     /// Password settings object: bad passwords before a lock; 0 means never.
     PsoLockoutThreshold,
+    /// Password settings object: negative count of 100 ns.
+    PsoMinPwdAge,
+    /// Password settings object: fewest characters of a password.
+    PsoMinPwdLength,
+    /// Password settings object: number of former passwords that are remembered.
+    PsoPwdHistoryLength,
+    /// Password settings object: whether a password must be complex.
+    PsoComplexity,
     /// Free for administrators; Entra Connect's filters used it. On request, as all that follow.
     AdminDescription,
     /// Who may do what with the object (SECURITY_DESCRIPTOR, MS-DTYP 2.4.6).
@@ -151,11 +167,19 @@ impl Attribute {
             | Self::LockoutDuration
             | Self::LockoutObservationWindow
             | Self::LockoutThreshold
+            | Self::MinPwdAge
+            | Self::MinPwdLength
+            | Self::PwdHistoryLength
+            | Self::PwdProperties
             | Self::Precedence
             | Self::PsoMaxPwdAge
             | Self::PsoLockoutDuration
             | Self::PsoLockoutObservationWindow
-            | Self::PsoLockoutThreshold => true,
+            | Self::PsoLockoutThreshold
+            | Self::PsoMinPwdAge
+            | Self::PsoMinPwdLength
+            | Self::PsoPwdHistoryLength
+            | Self::PsoComplexity => true,
             // For people.
             Self::Name
             | Self::DisplayName
@@ -203,6 +227,10 @@ impl Attribute {
             Self::LockoutDuration => "lockoutDuration",
             Self::LockoutObservationWindow => "lockOutObservationWindow",
             Self::LockoutThreshold => "lockoutThreshold",
+            Self::MinPwdAge => "minPwdAge",
+            Self::MinPwdLength => "minPwdLength",
+            Self::PwdHistoryLength => "pwdHistoryLength",
+            Self::PwdProperties => "pwdProperties",
             Self::Mail => "mail",
             Self::ProxyAddresses => "proxyAddresses",
             Self::GivenName => "givenName",
@@ -218,6 +246,10 @@ impl Attribute {
             Self::PsoLockoutDuration => "msDS-LockoutDuration",
             Self::PsoLockoutObservationWindow => "msDS-LockoutObservationWindow",
             Self::PsoLockoutThreshold => "msDS-LockoutThreshold",
+            Self::PsoMinPwdAge => "msDS-MinimumPasswordAge",
+            Self::PsoMinPwdLength => "msDS-MinimumPasswordLength",
+            Self::PsoPwdHistoryLength => "msDS-PasswordHistoryLength",
+            Self::PsoComplexity => "msDS-PasswordComplexityEnabled",
             Self::AdminDescription => "adminDescription",
             Self::SecurityDescriptor => "nTSecurityDescriptor",
             Self::Extension(number) => {

@@ -42,7 +42,7 @@ pub enum Known {
 }
 
 /// What is always asked for: meaning, attid in [`OURS`], syntax.
-pub(crate) const WANTED: [(Known, u32, Syntax); 43] = [
+pub(crate) const WANTED: [(Known, u32, Syntax); 51] = [
     (Known::Plain(Attribute::ObjectClass), 0x0000_0000, Syntax::Classes),
     (Known::Plain(Attribute::Surname), 0x0000_0004, Syntax::Text),
     (Known::Plain(Attribute::Title), 0x0000_000c, Syntax::Text),
@@ -61,8 +61,12 @@ pub(crate) const WANTED: [(Known, u32, Syntax); 43] = [
     (Known::Plain(Attribute::LogonHours), 0x0009_0040, Syntax::Bytes),
     (Known::Plain(Attribute::LockoutThreshold), 0x0009_0049, Syntax::Integer),
     (Known::Plain(Attribute::MaxPwdAge), 0x0009_004a, Syntax::LargeInteger),
+    (Known::Plain(Attribute::MinPwdAge), 0x0009_004e, Syntax::LargeInteger),
+    (Known::Plain(Attribute::MinPwdLength), 0x0009_004f, Syntax::Integer),
     (Known::Plain(Attribute::UserWorkstations), 0x0009_0056, Syntax::Text),
     (Known::NtHash, 0x0009_005a, Syntax::Bytes),
+    (Known::Plain(Attribute::PwdProperties), 0x0009_005d, Syntax::Integer),
+    (Known::Plain(Attribute::PwdHistoryLength), 0x0009_005f, Syntax::Integer),
     (Known::Plain(Attribute::PwdLastSet), 0x0009_0060, Syntax::LargeInteger),
     (Known::Plain(Attribute::PrimaryGroupId), 0x0009_0062, Syntax::Integer),
     (Known::Plain(Attribute::AdminCount), 0x0009_0096, Syntax::Integer),
@@ -75,6 +79,10 @@ pub(crate) const WANTED: [(Known, u32, Syntax); 43] = [
     (Known::Plain(Attribute::IsCriticalSystemObject), 0x0009_0364, Syntax::Boolean),
     (Known::Plain(Attribute::SecondaryKrbTgtNumber), 0x0009_0789, Syntax::Integer),
     (Known::Plain(Attribute::PsoMaxPwdAge), 0x0009_07db, Syntax::LargeInteger),
+    (Known::Plain(Attribute::PsoMinPwdAge), 0x0009_07dc, Syntax::LargeInteger),
+    (Known::Plain(Attribute::PsoMinPwdLength), 0x0009_07dd, Syntax::Integer),
+    (Known::Plain(Attribute::PsoPwdHistoryLength), 0x0009_07de, Syntax::Integer),
+    (Known::Plain(Attribute::PsoComplexity), 0x0009_07df, Syntax::Boolean),
     (Known::Plain(Attribute::PsoLockoutObservationWindow), 0x0009_07e1, Syntax::LargeInteger),
     (Known::Plain(Attribute::PsoLockoutDuration), 0x0009_07e2, Syntax::LargeInteger),
     (Known::Plain(Attribute::PsoLockoutThreshold), 0x0009_07e3, Syntax::Integer),

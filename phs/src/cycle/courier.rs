@@ -86,6 +86,10 @@ impl Courier<'_, '_> {
             draft.attributes.retain(|attribute| attribute.is.level() <= self.settled.level);
             draft.attributes.iter_mut().for_each(|attribute| attribute.is.fit(self.settled.level));
         }
+        if let Some(sent) = &mut policy {
+            sent.fit(self.settled.level);
+        }
+        policy = policy.filter(|sent| !sent.is_empty());
         let enters: HashSet<Uuid> = entered.iter().copied().collect();
         // Links to an object that enters are sent together with that object.
         links.retain(|link| !(link.present && enters.contains(&link.to)));
@@ -390,6 +394,10 @@ fn size(attribute: &Attribute) -> usize {
         | AttributeValue::LockoutDuration(_)
         | AttributeValue::LockoutObservationWindow(_)
         | AttributeValue::LockoutThreshold(_)
+        | AttributeValue::MinimumPasswordAge(_)
+        | AttributeValue::MinimumPasswordLength(_)
+        | AttributeValue::PasswordHistoryLength(_)
+        | AttributeValue::PasswordComplexity(_)
         | AttributeValue::Parent(_) => 0,
         AttributeValue::Rdn(one) => one.as_ref().map_or(0, |one| text(one.as_str())),
         AttributeValue::Described(one) => match &one.value {

@@ -14,12 +14,14 @@ pub(super) struct Settled {
     pub(super) level: u8,
     /// With what names are reserved; none below level [`RESERVED_FROM`].
     pub(super) reserving: Option<Reserving>,
+    /// Accounts whose digest the tenant has dropped, and wants again.
+    pub(super) lacking: Vec<Uuid>,
 }
 
 impl Settled {
     /// Without a tenant: in a dry run and while staging.
     pub(super) fn alone() -> Self {
-        Self { generation: Uuid::nil(), level: LEVEL, reserving: None }
+        Self { generation: Uuid::nil(), level: LEVEL, reserving: None, lacking: Vec::new() }
     }
 
     /// From the tenant's answer, from which the key of names is taken.
@@ -28,7 +30,8 @@ impl Settled {
         let reserving = hello.reserving.take().filter(|_| level >= RESERVED_FROM);
         // Without a key no names can be sent, and the tenant must not believe that all were.
         let level = if reserving.is_some() { level } else { level.min(RESERVED_FROM - 1) };
-        Self { generation: hello.generation, level, reserving }
+        let lacking = std::mem::take(&mut hello.lacking).into_vec();
+        Self { generation: hello.generation, level, reserving, lacking }
     }
 
     /// What is carried to this tenant, as text. If it differs from the last full compare, all is compared again.

@@ -75,6 +75,24 @@ impl Cycle<'_> {
         Ok(())
     }
 
+    /// Drafts the accounts whose digest the tenant has dropped: each is read alone, with its password.
+    pub(super) fn send_lacking(
+        &mut self,
+        batch: &mut Batch,
+        rules: &Rules<'_>,
+        courier: &Courier<'_, '_>,
+    ) -> Result<(), PhsError> {
+        for guid in &courier.settled.lacking {
+            let Some(mut object) = self.mirror.object(*guid)? else { continue };
+            if object.sent == Some(Sent::Present) && object.carries {
+                // As of an account whose password was not carried before.
+                (object.carries, object.password, object.password_at) = (false, None, None);
+                batch.join(qualify::mend(object, self.mirror, self.singles, rules, false)?);
+            }
+        }
+        Ok(())
+    }
+
     fn sweep_objects(
         &mut self,
         batch: &mut Batch,

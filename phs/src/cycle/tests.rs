@@ -102,6 +102,7 @@ impl Cloud {
             applied: 0,
             unchanged: 0,
             swept: 0,
+            lacking: List::default(),
             reserving: None,
             ambiguous: None,
             refused: List::default(),

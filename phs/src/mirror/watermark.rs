@@ -133,6 +133,7 @@ mod tests {
             applied: 0,
             unchanged: 0,
             swept: 0,
+            lacking: List::default(),
             reserving: None,
             ambiguous: None,
             refused: List::default(),

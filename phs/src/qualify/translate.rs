@@ -199,6 +199,10 @@ fn wire_value(
         Name::PsoLockoutDuration if policy => Is::LockoutDuration(large(value)?),
         Name::PsoLockoutObservationWindow if policy => Is::LockoutObservationWindow(large(value)?),
         Name::PsoLockoutThreshold if policy => Is::LockoutThreshold(integer(value)?),
+        Name::PsoMinPwdAge if policy => Is::MinimumPasswordAge(large(value)?),
+        Name::PsoMinPwdLength if policy => Is::MinimumPasswordLength(integer(value)?),
+        Name::PsoPwdHistoryLength if policy => Is::PasswordHistoryLength(integer(value)?),
+        Name::PsoComplexity if policy => Is::PasswordComplexity(boolean(value)?),
         other => return described(other, value, kind, notes),
     }))
 }
@@ -302,7 +306,7 @@ pub fn policy(changes: &[AttributeChange]) -> Result<Option<upload::DomainPolicy
         let at = stamp(change.stamp);
         let value = change.value.clone();
         let odd = |why| Odd { attribute: change.attribute, why };
-        // A removed value means never, which is 0 in all four.
+        // A removed value means never or none, which is 0 in all of them.
         match change.attribute {
             Name::MaxPwdAge => policy.max_pwd_age = Some((at, large(value).map_err(odd)?.unwrap_or(0))),
             Name::LockoutDuration => {
@@ -314,10 +318,20 @@ pub fn policy(changes: &[AttributeChange]) -> Result<Option<upload::DomainPolicy
             Name::LockoutThreshold => {
                 policy.lockout_threshold = Some((at, integer(value).map_err(odd)?.unwrap_or(0)));
             }
+            Name::MinPwdAge => policy.min_pwd_age = Some((at, large(value).map_err(odd)?.unwrap_or(0))),
+            Name::MinPwdLength => {
+                policy.min_pwd_length = Some((at, integer(value).map_err(odd)?.unwrap_or(0)))
+            }
+            Name::PwdHistoryLength => {
+                policy.pwd_history_length = Some((at, integer(value).map_err(odd)?.unwrap_or(0)));
+            }
+            Name::PwdProperties => {
+                policy.pwd_properties = Some((at, integer(value).map_err(odd)?.unwrap_or(0)))
+            }
             _ => {}
         }
     }
-    Ok((policy != upload::DomainPolicy::default()).then_some(policy))
+    Ok((!policy.is_empty()).then_some(policy))
 }
 
 /// A name to sign in with.
@@ -333,6 +347,14 @@ fn integer(value: Option<Value>) -> Result<Option<i32>, &'static str> {
     match value {
         None => Ok(None),
         Some(Value::Integer(number)) => Ok(Some(number)),
+        Some(_) => Err(WRONG_TYPE),
+    }
+}
+
+fn boolean(value: Option<Value>) -> Result<Option<bool>, &'static str> {
+    match value {
+        None => Ok(None),
+        Some(Value::Boolean(is)) => Ok(Some(is)),
         Some(_) => Err(WRONG_TYPE),
     }
 }

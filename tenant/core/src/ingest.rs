@@ -28,13 +28,16 @@ use landbridge_tenant_rules::model::Domain;
 use landbridge_tenant_rules::model::Writer;
 use landbridge_tenant_store::Writing;
 use landbridge_tenant_store::tables::domains;
-use landbridge_tenant_store::tables::{audit, digests, links, names, objects};
+use landbridge_tenant_store::tables::{audit, digests, links, names, objects, password_changes};
 use landbridge_tenant_store::{Store, StoreError, Trouble};
 use landbridge_wire::bounded::{List, Text};
 use landbridge_wire::problem::{Problem, ProblemCode};
-use landbridge_wire::upload::{CursorName, Hello, LEVEL, Mode, Offer, Presence, Receipt, Upload, Wanted};
+use landbridge_wire::upload::{
+    CursorName, Hello, LEVEL, MAX_LACKING, Mode, Offer, Presence, Receipt, Upload, Wanted,
+};
 use outcome::Outcome;
 use tracing::{debug, error, info, warn};
+use uuid::Uuid;
 
 /// Seconds after which a phs repeats an upload that failed in the database. A phs has a whole cycle in hand, so it
 /// should not wait for long.
@@ -51,8 +54,13 @@ pub fn hello(
     now: i64,
 ) -> Result<Receipt, Problem> {
     let answer = store.read(|reading| {
-        Ok(writer::domain_of(reading, writer, Some(hello.domain_sid.as_str()))?
-            .and_then(|domain| hello_receipt(store, &domain)))
+        Ok(match writer::domain_of(reading, writer, Some(hello.domain_sid.as_str()))? {
+            Ok(domain) => {
+                let lacking = password_changes::wanted(reading, domain.id, MAX_LACKING)?;
+                hello_receipt(store, &domain, lacking)
+            }
+            Err(problem) => Err(problem),
+        })
     });
     writer::alarm_second_writer(store, counts, writer, now, to_problem(store, answer))
 }
@@ -289,6 +297,7 @@ fn receipt(store: &Store, domain: &Domain, outcome: &Outcome) -> Result<Receipt,
             acknowledged,
             acknowledged_before,
             reserving: None,
+            lacking: List::default(),
             ambiguous: outcome.ambiguous,
             applied: outcome.applied,
             unchanged: outcome.unchanged,
@@ -299,11 +308,12 @@ fn receipt(store: &Store, domain: &Domain, outcome: &Outcome) -> Result<Receipt,
     built().map_err(|_| Problem::new(ProblemCode::Internal, "the receipt does not fit into a message"))
 }
 
-/// The answer to a hello: only this one has the key of names.
-fn hello_receipt(store: &Store, domain: &Domain) -> Result<Receipt, Problem> {
+/// The answer to a hello: only this one has the key of names, and the accounts whose digest was dropped.
+fn hello_receipt(store: &Store, domain: &Domain, lacking: Vec<Uuid>) -> Result<Receipt, Problem> {
     let reserving = reserved::reserving(store.name_key(), &domain.dns_name, &domain.netbios_name)
         .map_err(|_| Problem::new(ProblemCode::Internal, "the domain's names do not fit into a message"))?;
-    Ok(Receipt { reserving: Some(reserving), ..receipt(store, domain, &Outcome::default())? })
+    let lacking = List::new(lacking).unwrap_or_default();
+    Ok(Receipt { reserving: Some(reserving), lacking, ..receipt(store, domain, &Outcome::default())? })
 }
 
 /// Turns an error of the database into a problem for phs, without its text, and logs the error.

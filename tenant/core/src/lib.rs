@@ -162,7 +162,8 @@ impl Handles {
             numbers: numbers.clone(),
             events: events.clone(),
         };
-        let passwords = Passwords::new(store.clone(), sign_ins.clone(), relay.clone());
+        let passwords =
+            Passwords::new(store.clone(), sign_ins.clone(), relay.clone(), numbers.counts.clone());
         let directory = Directory::new(store.clone());
         let issuer = Issuer::new(store.clone(), numbers.clone());
         let provider = Provider::new(store.clone(), issuer, lives);

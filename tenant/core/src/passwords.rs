@@ -11,10 +11,12 @@ use crate::clock::unix_now;
 use crate::provider::end_others_after_change;
 use crate::sign_ins::{AskAgents, Attempt, Caller, Disclosable, SignIns, Unavailable, Verdict, Why};
 use landbridge_crypto::secret::Password;
-use landbridge_tenant_rules::model::{ChangePolicy, Principal};
+use landbridge_tenant_rules::counts::Counts;
+use landbridge_tenant_rules::model::{ChangePolicy, NewPasswords, Principal};
 use landbridge_tenant_rules::privileged::is_privileged;
 use landbridge_tenant_rules::relay::{AgentAnswer, NoAnswer, PasswordPair};
 use landbridge_tenant_rules::sign_in::{Facts, effects_of_change};
+use landbridge_tenant_store::policies::password_policy;
 use landbridge_tenant_store::tables::{audit, changes, digests, password_changes};
 use landbridge_tenant_store::{Store, StoreError, facts};
 use landbridge_wire::change::ChangeOutcome;
@@ -35,6 +37,7 @@ pub struct Passwords {
     store: Arc<Store>,
     sign_ins: SignIns,
     agents: Arc<dyn AskAgents>,
+    counts: Arc<Counts>,
 }
 
 impl std::fmt::Debug for Passwords {
@@ -99,8 +102,13 @@ struct Ready {
 }
 
 impl Passwords {
-    pub(crate) fn new(store: Arc<Store>, sign_ins: SignIns, agents: Arc<dyn AskAgents>) -> Self {
-        Self { store, sign_ins, agents }
+    pub(crate) fn new(
+        store: Arc<Store>,
+        sign_ins: SignIns,
+        agents: Arc<dyn AskAgents>,
+        counts: Arc<Counts>,
+    ) -> Self {
+        Self { store, sign_ins, agents, counts }
     }
 
     /// Whether the person of this account may change the password here now. `required`: it has expired or must be
@@ -109,6 +117,26 @@ impl Passwords {
         let known = self.store.read(|reading| facts::known_account(reading, object, None))?;
         let Some(domain) = known.map(|known| known.domain) else { return Ok(Offer::Off) };
         Ok(self.offer_of(domain.id, domain.change_passwords, required))
+    }
+
+    /// What AD demands of a new password of this account, as far as it is known. AD decides; this is shown to a person who
+    /// has proved to be the account's. Blocks.
+    pub fn rules(&self, object: Uuid) -> Result<PasswordRules, StoreError> {
+        let policy = self.store.read(|reading| {
+            let Some(known) = facts::known_account(reading, object, None)? else { return Ok(None) };
+            password_policy(reading, &known.domain, object, &known.attributes).map(Some)
+        })?;
+        let NewPasswords { minimum_age, minimum_length, history, complex } =
+            policy.map(|resultant| resultant.policy.new_passwords).unwrap_or_default();
+        let number = |value: Option<i64>| value.and_then(|value| u32::try_from(value).ok()).unwrap_or(0);
+        Ok(PasswordRules {
+            minimum_length: number(minimum_length),
+            history: number(history),
+            complex: complex.unwrap_or(false),
+            minimum_age: minimum_age
+                .filter(|age| *age != i64::MIN)
+                .map_or(0, |age| age.unsigned_abs() / 10_000_000),
+        })
     }
 
     fn offer_of(&self, domain: i64, policy: ChangePolicy, required: bool) -> Offer {
@@ -254,39 +282,32 @@ impl Passwords {
         };
         let changed = match outcome {
             ChangeOutcome::Changed { password_set } => {
-                self.store.write("password-changed", |writing| {
+                let erased = self.store.write("password-changed", |writing| {
                     let dropped = digests::find(writing, object)?;
-                    digests::erase(writing, object)?;
+                    let erased = digests::erase(writing, object)?;
                     let stamp = dropped.as_ref().map(|digest| &digest.stamp);
                     password_changes::note(writing, object, stamp, password_set, now)?;
                     let ended = end_others_after_change(writing, (object, session), password_set, now)?;
                     changes::note_object(writing, object, now)?;
-                    let detail = format!("sessions ended: {ended}{by}");
-                    audit::append(
-                        writing,
-                        now,
-                        &caller.actor,
-                        "password-changed",
-                        &object.to_string(),
-                        &detail,
-                    )
+                    let (action, detail) = ("password-changed", format!("sessions ended: {ended}{by}"));
+                    audit::append(writing, now, &caller.actor, action, &object.to_string(), &detail)?;
+                    Ok(erased)
                 })?;
+                self.counts.digests_erased.add(u64::from(erased));
                 Changed::Done { object, password_set }
             }
             ChangeOutcome::NotKnown => {
-                self.store.write("password-change-not-known", |writing| {
-                    digests::erase(writing, object)?;
+                let erased = self.store.write("password-change-not-known", |writing| {
+                    let erased = digests::erase(writing, object)?;
+                    if erased {
+                        password_changes::want(writing, object, now)?;
+                    }
                     changes::note_object(writing, object, now)?;
-                    let action = "password-change-not-known";
-                    audit::append(
-                        writing,
-                        now,
-                        &caller.actor,
-                        action,
-                        &object.to_string(),
-                        by.trim_start_matches(", "),
-                    )
+                    let (action, detail) = ("password-change-not-known", by.trim_start_matches(", "));
+                    audit::append(writing, now, &caller.actor, action, &object.to_string(), detail)?;
+                    Ok(erased)
                 })?;
+                self.counts.digests_erased.add(u64::from(erased));
                 Changed::NotKnown
             }
             ChangeOutcome::NewRefused(ref why) => {

@@ -12,9 +12,9 @@ use landbridge_tenant_core::clock::{stopped, unix_now};
 use landbridge_tenant_core::provider::Provider;
 use landbridge_tenant_rules::counts::Counts;
 use landbridge_tenant_rules::lockout::KNOWN_SECONDS;
-use landbridge_tenant_store::Store;
 use landbridge_tenant_store::erase::due_before;
-use landbridge_tenant_store::tables::{audit, known_sources, objects};
+use landbridge_tenant_store::tables::{audit, known_sources, objects, password_changes};
+use landbridge_tenant_store::{Store, Writing};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::watch;
@@ -74,6 +74,7 @@ impl Chores {
                 blocking.administration.close_event_hours(now);
                 blocking.delete_old_audit_entries(now);
                 blocking.forget_old_sources(now);
+                blocking.forget_wanted_digests(now);
                 blocking.erase_due_objects(now);
                 blocking.tend_provider(now);
             });
@@ -145,6 +146,15 @@ impl Chores {
             self.store.write("sources-forget", |writing| known_sources::prune(writing, before))
         {
             tracing::error!(%error, "old known sources cannot be forgotten");
+        }
+    }
+
+    /// Forgets the digests that were requested from phs a day ago: it does not carry these passwords.
+    fn forget_wanted_digests(&self, now: i64) {
+        let before = now.saturating_sub(86_400);
+        let forget = |writing: &Writing<'_>| password_changes::forget_wanted(writing, before);
+        if let Err(error) = self.store.write("wanted-digests-forget", forget) {
+            tracing::error!(%error, "digests that no phs has cannot be forgotten");
         }
     }
 

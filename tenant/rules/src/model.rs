@@ -20,7 +20,8 @@ pub use application::{AppDomain, AppGroup, AppSecret, Application};
 pub use attributes::Attributes;
 pub use audit::AuditEntry;
 pub use domain::{
-    ChangePolicy, Domain, DomainRefused, MIN_ITERATIONS, NewDomain, Policy, SigninPolicy, sub_authority,
+    ChangePolicy, Domain, DomainRefused, MIN_ITERATIONS, NewDomain, NewPasswords, Policy, SigninPolicy,
+    sub_authority,
 };
 pub use group_policy::GroupPolicy;
 pub use ldap::{LdapAccess, LdapMemberOf, LdapTree, LdapView};

@@ -31,7 +31,7 @@ pub const TABLES: [(&str, &str); 13] = [
         "web_sessions",
         "id, hash, object, password_set, made_at, seen_at, ends_at, device, address, awaits_until",
     ),
-    ("password_changes", "object, stamp, set_at, changed_at"),
+    ("password_changes", "object, stamp, set_at, wanted, changed_at"),
     (
         "grants",
         "id, app, object, session, scopes, nonce, redirect_uri, challenge, signed_in_at, hash, code_until, ends_at",

@@ -15,7 +15,7 @@ use crate::StoreError;
 use crate::tables::members;
 use crate::tables::members::Which;
 use crate::tables::{attributes, group_policies, links, objects, refused_members};
-use landbridge_tenant_rules::model::{Attributes, Domain, Policy, SigninPolicy};
+use landbridge_tenant_rules::model::{Attributes, Domain, NewPasswords, Policy, SigninPolicy};
 use landbridge_tenant_rules::policies::{Admission, PolicyOwner, Resultant};
 use landbridge_wire::upload::{Kind, LinkKind, Presence};
 use std::collections::BTreeSet;
@@ -65,6 +65,12 @@ pub fn password_policy(
                 lockout_duration: values.lockout_duration,
                 lockout_observation_window: values.lockout_observation_window,
                 lockout_threshold: values.lockout_threshold,
+                new_passwords: NewPasswords {
+                    minimum_age: values.minimum_password_age,
+                    minimum_length: values.minimum_password_length,
+                    history: values.password_history_length,
+                    complex: values.password_complexity.map(|is| is != 0),
+                },
             },
             owner: PolicyOwner::Settings(settings),
         },

@@ -112,10 +112,19 @@ const STEPS: [&str; 3] = [
      ALTER TABLE tenant ADD COLUMN name_key BLOB;
      ALTER TABLE domains ADD COLUMN reserved_since INTEGER;
      ALTER TABLE domains ADD COLUMN change_policy TEXT NOT NULL DEFAULT 'off';
+     ALTER TABLE domains ADD COLUMN min_pwd_age INTEGER;
+     ALTER TABLE domains ADD COLUMN min_pwd_age_stamp BLOB;
+     ALTER TABLE domains ADD COLUMN min_pwd_length INTEGER;
+     ALTER TABLE domains ADD COLUMN min_pwd_length_stamp BLOB;
+     ALTER TABLE domains ADD COLUMN pwd_history_length INTEGER;
+     ALTER TABLE domains ADD COLUMN pwd_history_length_stamp BLOB;
+     ALTER TABLE domains ADD COLUMN pwd_properties INTEGER;
+     ALTER TABLE domains ADD COLUMN pwd_properties_stamp BLOB;
      CREATE TABLE password_changes (
          object      BLOB PRIMARY KEY,
          stamp       BLOB,
          set_at      INTEGER,
+         wanted      INTEGER NOT NULL,
          changed_at  INTEGER NOT NULL
      ) STRICT, WITHOUT ROWID;
      ALTER TABLE signin_names ADD COLUMN hash BLOB;

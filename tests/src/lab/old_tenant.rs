@@ -103,6 +103,7 @@ fn receipt() -> Receipt {
         acknowledged: None,
         acknowledged_before: None,
         level: 1,
+        lacking: List::default(),
         reserving: None,
         ambiguous: None,
         applied: 0,

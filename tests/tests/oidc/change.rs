@@ -1,28 +1,224 @@
 //! The change of a password on the pages, by a real Chromium, a real agent and a real domain controller.
 
-use crate::stage::{DIRECT, NESTED, Stage, browser};
-use landbridge_tests::lab::browser::{Typed, Visitor};
-use landbridge_tests::lab::person;
+use crate::stage::{DIRECT, LATER, NESTED, Stage, browser};
+use landbridge_tests::lab::browser::{Browser, Seen, Typed, Visitor};
+use landbridge_tests::lab::program::{Running, wait_until};
+use landbridge_tests::lab::{Person, PtaAgent, person};
+
+/// A stage whose people change their passwords, and its people by number.
+struct Changing {
+    stage: Stage,
+    agent: PtaAgent,
+    _phs: Running,
+}
+
+impl Changing {
+    fn start() -> Self {
+        let (stage, agent, phs) = Stage::changing(|domain| {
+            domain.age_password(&person(DIRECT).sam, 400).unwrap();
+            domain.must_change(&person(NESTED).sam).unwrap();
+        });
+        Self { stage, agent, _phs: phs }
+    }
+
+    /// The person is at the page for the change: a password that must be changed leads there.
+    #[track_caller]
+    fn at_the_form(&self, browser: &mut Browser, url: &str, who: &Person, password: &str) -> Seen {
+        browser.visit(&Visitor::default()).unwrap();
+        browser.open(url).unwrap();
+        let page = browser.sign_in(Typed { name: Some(&who.upn), password, keyboard: false }).unwrap();
+        assert_eq!((page.heading.as_str(), page.status), ("Change password", 403), "{page:?}");
+        page
+    }
+
+    /// A sign-in at the own page. True: accepted.
+    fn signs_in(&self, browser: &mut Browser, who: &Person, password: &str) -> bool {
+        browser.visit(&Visitor::default()).unwrap();
+        browser.open(&format!("{}/", self.stage.issuer.url)).unwrap();
+        let typed = Typed { name: Some(&who.upn), password, keyboard: false };
+        browser.sign_in(typed).unwrap().heading == "Your account"
+    }
+
+    /// Waits until the tenant has a digest of the person's password again: phs has brought it.
+    fn await_digest(&self, who: &Person) {
+        let object = self.stage.domain.identity(&who.sam).unwrap().guid;
+        let held = || self.stage.tenant.holds_digest(object).unwrap();
+        wait_until("a digest of the new password", 30, held, String::new).unwrap();
+    }
+
+    /// Number of audit entries with this action.
+    fn entries(&self, action: &str) -> i64 {
+        let database = self.stage.tenant.open_database().unwrap();
+        let sql = "SELECT count(*) FROM audit WHERE action = ?1";
+        database.query_row(sql, [action], |row| row.get(0)).unwrap()
+    }
+}
+
+const EXPIRED: &str = "Your password has expired or must be changed. Choose a new one to go on.";
 
 #[test]
-fn an_expired_password_is_changed_on_the_way_to_an_application() {
-    let (stage, _agent, _phs) = Stage::changing(|domain| {
-        domain.age_password(&person(DIRECT).sam, 400).unwrap();
-        domain.must_change(&person(NESTED).sam).unwrap();
-    });
-    let site = stage.site("wiki", "");
-    let mut browser = browser(&stage, &[&site]);
-    for number in [DIRECT, NESTED] {
-        let who = person(number);
-        browser.visit(&Visitor::default()).unwrap();
-        browser.open(&site.url("/")).unwrap();
-        let typed = Typed { name: Some(&who.upn), password: &who.password, keyboard: false };
-        let page = browser.sign_in(typed).unwrap();
-        assert_eq!((page.heading.as_str(), page.status), ("Change password", 403), "{page:?}");
-        let new = format!("Neu-{number}-und-lang!");
-        let page = browser.change_password(&who.password, [&new, &new]).unwrap();
-        println!("{page:?}");
-        assert!(page.at.starts_with(&site.url("/")), "{page:?}");
+fn passwords_that_must_be_changed_are_changed_on_the_way_to_an_application_and_ad_says_why_not() {
+    let changing = Changing::start();
+    let site = changing.stage.site("wiki", "");
+    let mut browser = browser(&changing.stage, &[&site]);
+    let (expired, must_change) = (person(DIRECT), person(NESTED));
+    // 1. AD's rules are shown before anything is typed.
+    let page = changing.at_the_form(&mut browser, &site.url("/"), &expired, &expired.password);
+    assert_eq!(page.notice, EXPIRED);
+    for rule in ["At least 7 characters", "None of your last 24 passwords", "Three of these four"] {
+        assert!(page.text.contains(rule), "{rule}: {}", page.text);
     }
+    // 2. What is wrong without a domain controller: nothing is sent to one.
+    let new = "Ein-langer-Satz-1";
+    for (old, typed, notice) in [
+        (expired.password.as_str(), [new, "another one"], "The two new passwords are not the same."),
+        (&expired.password, [&expired.password, &expired.password], "The new password is the present one."),
+    ] {
+        let page = browser.change_password(old, typed).unwrap();
+        assert_eq!(page.status, 422, "{page:?}");
+        assert!(page.notice.starts_with(notice) && page.text.contains("At least 7 characters"), "{page:?}");
+    }
+    assert_eq!(changing.entries("password-not-changed"), 0);
+    // 3. The present password is wrong: refused as at the sign-in.
+    let page = browser.change_password(&expired.wrong_password(), [new, new]).unwrap();
+    assert_eq!(
+        (page.status, page.notice.as_str()),
+        (403, "The present password is wrong. Nothing was changed.")
+    );
+    // 4. AD refuses, in words.
+    for (typed, notice) in [
+        ("Ab1-x", "The new password is too short. It needs at least 7 characters."),
+        ("lowercaseonly", "The new password is too simple, or your name is in it."),
+    ] {
+        let page = browser.change_password(&expired.password, [typed, typed]).unwrap();
+        assert_eq!(page.status, 422, "{page:?}");
+        assert!(page.notice.starts_with(notice), "{page:?}");
+    }
+    assert_eq!(changing.entries("password-not-changed"), 2);
+    // 5. Changed, and on into the application at once, before phs has brought anything.
+    let page = browser.change_password(&expired.password, [new, new]).unwrap();
+    assert_eq!((page.status, page.at.as_str()), (200, site.url("/").as_str()), "{page:?}");
+    assert!(page.text.contains(&format!("as {}, groups: Staff.", expired.sam)), "{}", page.text);
+    let page = changing.at_the_form(&mut browser, &site.url("/"), &must_change, &must_change.password);
+    assert_eq!(page.notice, EXPIRED);
+    let page = browser.change_password(&must_change.password, [new, new]).unwrap();
+    assert_eq!((page.status, page.at.as_str()), (200, site.url("/").as_str()), "{page:?}");
+    assert_eq!(changing.entries("password-changed"), 2);
+    // 6. The session goes on when phs has brought the new password, by which a sign-in works; the old one does not.
+    changing.await_digest(&must_change);
+    let page = browser.open(&format!("{}/", changing.stage.issuer.url)).unwrap();
+    assert_eq!(page.heading, "Your account", "{page:?}");
+    for who in [&expired, &must_change] {
+        changing.await_digest(who);
+        assert!(changing.signs_in(&mut browser, who, new));
+        assert!(!changing.signs_in(&mut browser, who, &who.password));
+    }
+    // 7. The password of before the last one is in AD's history.
+    changing.stage.domain.must_change(&expired.sam).unwrap();
+    let back = || !changing.signs_in(&mut browser, &expired, new);
+    wait_until("a password that must be changed", 30, back, String::new).unwrap();
+    let page = browser.change_password(new, [&expired.password, &expired.password]).unwrap();
+    assert!(page.notice.starts_with("You had this password before."), "{page:?}");
     assert_eq!(browser.troubles().unwrap(), [""; 0]);
+}
+
+#[test]
+fn a_person_changes_the_password_by_free_will_and_all_other_sessions_end() {
+    let changing = Changing::start();
+    let who = person(LATER);
+    let own = format!("{}/", changing.stage.issuer.url);
+    let (mut here, mut there) = (browser(&changing.stage, &[]), browser(&changing.stage, &[]));
+    assert!(changing.signs_in(&mut there, &who, &who.password));
+    assert!(changing.signs_in(&mut here, &who, &who.password));
+    // 1. From the person's own page, and back to it.
+    let page = here.click("Change password").unwrap();
+    assert_eq!((page.status, page.heading.as_str()), (200, "Change password"));
+    assert!(page.text.contains("At least 7 characters"), "{}", page.text);
+    let new = "Aus-freien-Stuecken-2";
+    let page = here.change_password(&who.password, [new, new]).unwrap();
+    assert_eq!((page.status, page.heading.as_str()), (200, "Your account"), "{page:?}");
+    assert!(page.text.contains("Your password was changed. All your other sessions have ended."), "{page:?}");
+    // 2. This session goes on, before and after phs has brought the change; the other one has ended.
+    assert!(there.open(&own).unwrap().heading.starts_with("Sign in"));
+    assert_eq!(here.open(&own).unwrap().heading, "Your account");
+    changing.await_digest(&who);
+    assert_eq!(here.open(&own).unwrap().heading, "Your account");
+    // 3. A password that an administrator sets afterwards ends it.
+    changing.stage.domain.set_password(&who.sam, "Vom-Administrator-3").unwrap();
+    let over = || here.open(&own).unwrap().heading.starts_with("Sign in");
+    wait_until("the end of the session", 30, over, String::new).unwrap();
+    // 4. Where the policy is against it, the page has no way there and says whom to ask.
+    assert!(changing.signs_in(&mut here, &who, "Vom-Administrator-3"));
+    let policy = ["domains", "policy", changing.stage.domain.name(), "--change-passwords", "when-required"];
+    changing.stage.tenant.run(&policy, None).unwrap().expect_code(0);
+    assert!(!here.open(&own).unwrap().text.contains("Change password"));
+    let page = here.open(&format!("{own}change-password")).unwrap();
+    assert!(page.text.contains("You cannot change your password here."), "{page:?}");
+    // 5. The same while no agent is connected.
+    let policy = ["domains", "policy", changing.stage.domain.name(), "--change-passwords", "on"];
+    changing.stage.tenant.run(&policy, None).unwrap().expect_code(0);
+    assert!(here.open(&own).unwrap().text.contains("Change password"));
+    changing.agent.kill();
+    let gone = || !here.open(&own).unwrap().text.contains("Change password");
+    wait_until("the agent is gone", 30, gone, String::new).unwrap();
+    assert_eq!(here.troubles().unwrap(), [""; 0]);
+}
+
+#[test]
+fn an_agent_that_is_killed_half_way_leaves_it_unknown_and_phs_brings_the_digest_that_holds() {
+    let changing = Changing::start();
+    let who = person(LATER);
+    let mut browser = browser(&changing.stage, &[]);
+    assert!(changing.signs_in(&mut browser, &who, &who.password));
+    browser.click("Change password").unwrap();
+    let object = changing.stage.domain.identity(&who.sam).unwrap().guid;
+    assert!(changing.stage.tenant.holds_digest(object).unwrap());
+    // 1. The domain controller stands still, so the change is at the agent when it is killed.
+    let under_way =
+        || changing.stage.tenant.metrics_of(&["landbridge_agent_events_total".to_owned()]).unwrap();
+    let before = under_way();
+    let new = "Halb-geaendert-4";
+    changing.stage.domain.freeze_controller(true);
+    let page = std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let delivered =
+                |lines: &[String]| lines.iter().find(|line| line.contains("\"delivered\"")).cloned();
+            let has_left = || delivered(&under_way()) != delivered(&before);
+            wait_until("the change at the agent", 30, has_left, String::new).unwrap();
+            changing.agent.kill();
+        });
+        browser.change_password(&who.password, [new, new]).unwrap()
+    });
+    assert_eq!(page.status, 503, "{page:?}");
+    assert!(page.notice.starts_with("It is not known whether your password was changed."), "{page:?}");
+    assert_eq!(changing.entries("password-change-not-known"), 1);
+    // 2. The digest is dropped at once, and phs sends the one that holds: that of the password of before.
+    assert!(!changing.stage.tenant.holds_digest(object).unwrap());
+    changing.stage.domain.freeze_controller(false);
+    changing.await_digest(&who);
+    assert!(changing.signs_in(&mut browser, &who, &who.password));
+    assert!(!changing.signs_in(&mut browser, &who, new));
+}
+
+#[test]
+fn a_program_that_keeps_trying_the_old_password_locks_nobody() {
+    let changing = Changing::start();
+    let (stage, who) = (&changing.stage, person(LATER));
+    // 1. Agents decide, so that the old password could reach AD.
+    stage.tenant.run(&["domains", "policy", stage.domain.name(), "pta"], None).unwrap().expect_code(0);
+    let mut browser = browser(stage, &[]);
+    assert!(changing.signs_in(&mut browser, &who, &who.password));
+    browser.click("Change password").unwrap();
+    let new = "Am-Rechner-geaendert-5";
+    let page = browser.change_password(&who.password, [new, new]).unwrap();
+    assert_eq!(page.heading, "Your account", "{page:?}");
+    // 2. Another browser is the phone: the old password, again and again.
+    let mut phone = self::browser(stage, &[]);
+    for _ in 0..12 {
+        assert!(!changing.signs_in(&mut phone, &who, &who.password));
+    }
+    // 3. More tries than AD's threshold: it has locked nobody, and has seen the old password a few times at most.
+    assert_eq!(stage.domain.locked_at(&who.sam).unwrap(), 0);
+    assert!(stage.domain.bad_passwords(&who.sam).unwrap() < 5);
+    assert!(changing.signs_in(&mut browser, &who, new), "the person is not locked out here either");
 }

@@ -106,11 +106,18 @@ impl Stage {
         stage
     }
 
-    /// A stage of a test's own whose people change their passwords by way of an agent, in a domain in which a password may be
-    /// changed at once. phs follows every change.
+    /// A stage of a test's own whose people change their passwords by way of an agent, in a domain with Windows' usual rules, but
+    /// that a password may be changed at once. phs follows every change.
     pub(crate) fn changing(prepare: impl FnOnce(&Domain)) -> (Self, PtaAgent, Running) {
         let stage = Self::with(PEOPLE, "info");
-        stage.domain.set_policy(json!({ "minPwdAge": "0" })).unwrap();
+        let rules = json!({
+            "lockoutThreshold": "10",
+            "minPwdAge": "0",
+            "minPwdLength": "7",
+            "pwdHistoryLength": "24",
+            "pwdProperties": "1",
+        });
+        stage.domain.set_policy(rules).unwrap();
         prepare(&stage.domain);
         stage.sync();
         let settings = PtaSettings {

@@ -14,6 +14,7 @@ use landbridge_tests::lab::program::wait_until;
 use landbridge_tests::lab::trial::{Draw, seed, size};
 use landbridge_tests::lab::{Person, PtaAgent, PtaSettings, Try, person};
 use landbridge_wire::bounded::{Blob, List, Text};
+use landbridge_wire::change::ChangeOutcome;
 use landbridge_wire::signin::{
     AT_BOUND, Decline, DirectoryVerdict, FromAgent, FromTenant, Hello, SignInRequest, Welcome,
 };
@@ -212,8 +213,16 @@ fn all_that_a_lying_tenant_receives_is_the_same_whether_its_passwords_of_protect
 /// Two agents with these lines in `[defence]`, whose tenant was taken over by a lying one.
 fn betrayed(stage: &Stage, defence: &str, of_this_version: bool) -> (Vec<PtaAgent>, LyingTenant) {
     let settings = PtaSettings { defence: defence.to_owned(), ..PtaSettings::for_domain(&stage.domain) };
+    betrayed_with(stage, &settings, of_this_version)
+}
+
+fn betrayed_with(
+    stage: &Stage,
+    settings: &PtaSettings,
+    of_this_version: bool,
+) -> (Vec<PtaAgent>, LyingTenant) {
     let agents: Vec<PtaAgent> =
-        (0..AGENTS).map(|_| PtaAgent::start(&settings, &stage.tenant).unwrap()).collect();
+        (0..AGENTS).map(|_| PtaAgent::start(settings, &stage.tenant).unwrap()).collect();
     stage.tenant.wait_for_connections(2 * AGENTS, 30).unwrap();
     stage.tenant.kill();
     let lying = LyingTenant::take_over(&stage.tenant, &agents, of_this_version).unwrap();
@@ -477,4 +486,55 @@ fn an_agent_at_its_bound_passes_a_sign_in_on_and_when_both_are_the_refusal_looks
     assert!(right.refused() && right.raw == wrong[0].raw && wrong[0].raw == wrong[1].raw, "{right:?}");
     assert_eq!(stage.reasons().get("held-back"), Some(&1));
     assert_eq!(stage.domain.bad_passwords(&who.sam).unwrap(), 2);
+}
+
+#[test]
+fn a_lying_tenant_changes_no_password_of_a_protected_account_and_one_that_expired_once_at_most() {
+    let stage = Stage::new(50, 0);
+    stage.domain.set_policy(json!({"lockoutThreshold": "10", "minPwdAge": "0"})).unwrap();
+    let (admin, guarded, ordinary, expired, other) = (person(1), person(2), person(3), person(4), person(5));
+    stage.domain.set_member("Domain Admins", &admin.sam, true).unwrap();
+    stage.domain.set_member("Protected Users", &guarded.sam, true).unwrap();
+    let settings = PtaSettings {
+        directory: "change_passwords = true".to_owned(),
+        defence: "failed_binds = 1000\nfailed_binds_per_minute = 100000".to_owned(),
+        ..PtaSettings::for_domain(&stage.domain)
+    };
+    let (agents, lying) = betrayed_with(&stage, &settings, true);
+    let agent = &agents[0];
+    let change = |who: &Person, name: &str, passwords: [&str; 2]| {
+        lying.change(agent, &named(&stage, &who.sam), name, passwords).unwrap().0
+    };
+    let wrong = Said::Change(ChangeOutcome::OldRefused(DirectoryVerdict::Wrong));
+    let new = "Neu-und-lang-genug-1";
+    // 1. Protected accounts: a right password and a wrong one have the same answer.
+    for who in [&admin, &guarded] {
+        for password in [&who.password, &who.wrong_password()] {
+            assert_eq!(change(who, &who.sam, [password, new]), wrong, "{}", who.sam);
+        }
+    }
+    // 2. An ordinary account: by the name in its own entry, whatever name the tenant sends.
+    assert_eq!(change(&ordinary, &ordinary.sam, [&ordinary.wrong_password(), new]), wrong);
+    let changed = |said: Said| matches!(said, Said::Change(ChangeOutcome::Changed { password_set: Some(_) }));
+    assert!(changed(change(&ordinary, &other.sam, [&ordinary.password, new])));
+    assert_eq!(stage.domain.bare_bind(&other.upn, &other.password).unwrap(), None, "another's stays");
+    assert_eq!(stage.domain.bare_bind(&ordinary.upn, new).unwrap(), None);
+    // 3. Of an account whose password must be changed the name is not known: one of another password is refused.
+    stage.domain.must_change(&expired.sam).unwrap();
+    let said = change(&expired, &other.sam, [&expired.password, new]);
+    assert_eq!(said, Said::Declined(Decline::OtherAccount, true));
+    assert!(changed(change(&expired, &expired.sam, [&expired.password, new])));
+    // 4. A protected account whose password must be changed cannot show what it is before. Its change is noticed
+    //    afterwards: this agent changes no password any more.
+    stage.domain.must_change(&admin.sam).unwrap();
+    let said = change(&admin, &admin.sam, [&admin.password, new]);
+    assert_eq!(said, Said::Change(ChangeOutcome::Changed { password_set: None }));
+    let said = change(&other, &other.sam, [&other.password, new]);
+    assert_eq!(said, Said::Declined(Decline::Unopened, false));
+    let files = std::fs::read_dir(agent.output()).unwrap().map(|file| file.unwrap().path());
+    let log: String = files.map(|file| std::fs::read_to_string(file).unwrap_or_default()).collect();
+    assert!(log.contains("changes no further password"), "{log}");
+    // 5. Sign-ins go on.
+    let said = words(&lying, agent, &named(&stage, &other.sam), &other.password);
+    assert_eq!(said, Said::Verdict(DirectoryVerdict::Valid));
 }

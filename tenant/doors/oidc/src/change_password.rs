@@ -13,7 +13,7 @@ use landbridge_crypto::secret::Password;
 use landbridge_door_listen::body::Answer;
 use landbridge_door_pages::account::PasswordNotice;
 use landbridge_door_pages::change_password::{
-    ChangeNotice, ChangePassword, NAME_FIELD, NEW_FIELD, OLD_FIELD, REPEATED_FIELD, Rules,
+    ChangeNotice, ChangePassword, NAME_FIELD, NEW_FIELD, OLD_FIELD, REPEATED_FIELD, RULES_FIELD, Rules,
 };
 use landbridge_door_pages::frame::CSRF_FIELD;
 use landbridge_door_pages::headers::Scripts;
@@ -28,6 +28,7 @@ use landbridge_tenant_core::sign_ins::{
     Attempt, Disclosable, MAX_PASSWORD, NoAnswer, Unavailable, Verdict, Why,
 };
 use std::sync::Arc;
+use uuid::Uuid;
 
 /// What a proof of the form is for.
 const FORM_PURPOSE: &str = "change password";
@@ -42,6 +43,8 @@ struct ChangeForm {
     to: Destination,
     /// The name as it was typed, or that of the session.
     typed: String,
+    /// The rules that the page showed.
+    rules: Rules,
     named: NamedAccount,
     /// The session of the person whose password it is.
     session: Option<WebSession>,
@@ -65,11 +68,17 @@ impl OidcDoor {
         let Ok(Some(name)) = self.provider.sign_in_name(&session) else { return Ok(self.failure(asked)) };
         Ok(match self.passwords.offer(session.object, false) {
             Ok(Offer::Possible) => {
-                self.change_password_page(asked, &Destination::OwnPage, &name, None, StatusCode::OK)
+                let shown = (None, self.rules_of(session.object));
+                self.change_password_page(asked, &Destination::OwnPage, &name, shown, StatusCode::OK)
             }
             Ok(Offer::Off | Offer::NoAgent) => to_own_page(OFF),
             Err(_) => self.failure(asked),
         })
+    }
+
+    /// What AD demands of a new password of this account, whose person is known. Blocks.
+    pub(crate) fn rules_of(&self, object: Uuid) -> Rules {
+        self.passwords.rules(object).map(|rules| shown(&rules)).unwrap_or_default()
     }
 
     /// The form. None: a thread failed.
@@ -117,10 +126,11 @@ impl OidcDoor {
             Some(_) | None => None,
         };
         // 3. The passwords.
+        let rules = form.get(RULES_FIELD).and_then(Rules::parse).unwrap_or_default();
         let [old, new, repeated] = [OLD_FIELD, NEW_FIELD, REPEATED_FIELD]
             .map(|field| Password::new(form.extract(field).unwrap_or_default()));
         let again = |notice, status| {
-            Err(Box::new(self.change_password_page(asked, &to, &typed, Some(notice), status)))
+            Err(Box::new(self.change_password_page(asked, &to, &typed, (Some(notice), rules), status)))
         };
         let user = self.full_name(&typed);
         let is_one = |text: &str| !text.is_empty() && text.len() <= MAX_PASSWORD;
@@ -136,7 +146,7 @@ impl OidcDoor {
             return again(ChangeNotice::CannotChange, StatusCode::SERVICE_UNAVAILABLE);
         };
         let attempt = Attempt { user, password: Arc::new(old), now, arrived: asked.arrived };
-        Ok((ChangeForm { to, typed, named, session, now }, attempt, Arc::new(new)))
+        Ok((ChangeForm { to, typed, rules, named, session, now }, attempt, Arc::new(new)))
     }
 
     /// The answer to a form after the change was tried. Blocks.
@@ -146,8 +156,9 @@ impl OidcDoor {
         form: ChangeForm,
         changed: Result<Changed, NotAuthenticated>,
     ) -> Answer {
-        let ChangeForm { to, typed, named, session, now } = form;
-        let again = |notice, status| self.change_password_page(asked, &to, &typed, Some(notice), status);
+        let ChangeForm { to, typed, rules, named, session, now } = form;
+        let again =
+            |notice, status| self.change_password_page(asked, &to, &typed, (Some(notice), rules), status);
         let sign_in = |notice, status| self.sign_in_page(asked, &to, Some(&typed), Some(notice), status);
         match changed {
             // 1. It was changed: the session goes on, or begins.
@@ -158,8 +169,10 @@ impl OidcDoor {
                 self.let_in(asked, &to, person, now)
             }
             // 2. It was not, and the person can do something about it.
-            Ok(Changed::Refused(why)) => self.new_password_refused(asked, &to, &typed, &why),
-            Ok(Changed::NotSignedIn(verdict)) => self.old_password_refused(asked, &to, &typed, &verdict),
+            Ok(Changed::Refused(why)) => self.new_password_refused(asked, &to, (&typed, rules), &why),
+            Ok(Changed::NotSignedIn(verdict)) => {
+                self.old_password_refused(asked, &to, (&typed, rules), &verdict)
+            }
             // 3. It cannot be changed here: the pages say whom to ask.
             Ok(Changed::Off | Changed::NoAnswer(NoAnswer::NoAgent)) if session.is_some() => to_own_page(OFF),
             Ok(Changed::Off | Changed::NoAnswer(NoAnswer::NoAgent)) => {
@@ -183,10 +196,11 @@ impl OidcDoor {
         &self,
         asked: &Asked,
         to: &Destination,
-        typed: &str,
+        (typed, rules): (&str, Rules),
         verdict: &Verdict,
     ) -> Answer {
-        let again = |notice, status| self.change_password_page(asked, to, typed, Some(notice), status);
+        let again =
+            |notice, status| self.change_password_page(asked, to, typed, (Some(notice), rules), status);
         match verdict {
             Verdict::Refused { why: Why::NotAssigned, .. } if let Destination::Application(parts) = to => {
                 self.no_access(asked, &parts.0, &parts.2)
@@ -218,32 +232,30 @@ impl OidcDoor {
     }
 
     /// The answer where the directory refuses the new password: its reason in words.
-    fn new_password_refused(&self, asked: &Asked, to: &Destination, typed: &str, why: &NewRefused) -> Answer {
-        let (notice, rules) = match why {
-            NewRefused::TooShort { minimum } => (ChangeNotice::TooShort(*minimum), None),
-            NewRefused::InHistory { remembered } => (ChangeNotice::InHistory(*remembered), None),
-            NewRefused::NotComplex => (ChangeNotice::NotComplex, None),
-            NewRefused::NotPermitted => (ChangeNotice::NotPermitted, None),
-            NewRefused::Rules(rules) => (ChangeNotice::AgainstRules, Some(shown(rules))),
-            NewRefused::Other(words) => (ChangeNotice::Refused(words.as_str().into()), None),
+    fn new_password_refused(
+        &self,
+        asked: &Asked,
+        to: &Destination,
+        (typed, mut rules): (&str, Rules),
+        why: &NewRefused,
+    ) -> Answer {
+        let notice = match why {
+            NewRefused::TooShort { minimum } => ChangeNotice::TooShort(*minimum),
+            NewRefused::InHistory { remembered } => ChangeNotice::InHistory(*remembered),
+            NewRefused::NotComplex => ChangeNotice::NotComplex,
+            NewRefused::NotPermitted => ChangeNotice::NotPermitted,
+            NewRefused::Rules(of_directory) => {
+                rules = shown(of_directory);
+                ChangeNotice::AgainstRules
+            }
+            NewRefused::Other(words) => ChangeNotice::Refused(words.as_str().into()),
         };
         let status = StatusCode::UNPROCESSABLE_ENTITY;
-        self.change_password_page_with(asked, to, typed, (Some(notice), rules.unwrap_or_default()), status)
+        self.change_password_page(asked, to, typed, (Some(notice), rules), status)
     }
 
     /// The page.
     pub(crate) fn change_password_page(
-        &self,
-        asked: &Asked,
-        to: &Destination,
-        name: &str,
-        notice: Option<ChangeNotice>,
-        status: StatusCode,
-    ) -> Answer {
-        self.change_password_page_with(asked, to, name, (notice, Rules::default()), status)
-    }
-
-    fn change_password_page_with(
         &self,
         asked: &Asked,
         to: &Destination,

@@ -190,8 +190,8 @@ impl OidcDoor {
                 if let Some(object) = object.filter(|_| must_change)
                     && self.passwords.offer(object, true).is_ok_and(|offer| offer == Offer::Possible)
                 {
-                    let required = Some(ChangeNotice::Required);
-                    return self.change_password_page(asked, &to, &typed, required, StatusCode::FORBIDDEN);
+                    let shown = (Some(ChangeNotice::Required), self.rules_of(object));
+                    return self.change_password_page(asked, &to, &typed, shown, StatusCode::FORBIDDEN);
                 }
                 // Whether an account is locked may say that it is there, so the notice goes by the tries of this browser.
                 let tries = cookies::wrong_tries(&asked.headers);

@@ -6,6 +6,7 @@ use crate::link::Path;
 use crate::sentence::Sentence;
 use crate::texts::Texts;
 use askama::Template;
+use std::fmt;
 
 /// The name of the field with the user name.
 pub const NAME_FIELD: &str = "name";
@@ -18,6 +19,9 @@ pub const NEW_FIELD: &str = "new-password";
 
 /// The name of the field with the new password once more.
 pub const REPEATED_FIELD: &str = "new-password-again";
+
+/// The name of the hidden field with the rules that the page shows.
+pub const RULES_FIELD: &str = "rules";
 
 /// The page on which a person changes the password.
 #[derive(Clone)]
@@ -184,6 +188,16 @@ impl ChangePassword {
 }
 
 impl Rules {
+    /// Reads what [`Rules`] writes into the form, so that the page shows the rules again after a mistake. What a browser
+    /// sends decides nothing.
+    pub fn parse(text: &str) -> Option<Self> {
+        let mut numbers = text.split('-').map(str::parse::<u32>);
+        let mut next = || numbers.next()?.ok();
+        let rules =
+            Self { minimum_length: next()?, history: next()?, complex: next()? == 1, minimum_age: next()? };
+        numbers.next().is_none().then_some(rules)
+    }
+
     /// A text for each rule that holds, and the value in place of its placeholder.
     fn texts(self, t: &'static Texts) -> Vec<(&'static str, String)> {
         let Self { minimum_length, history, complex, minimum_age } = self;
@@ -206,9 +220,25 @@ impl Rules {
     }
 }
 
+impl fmt::Display for Rules {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { minimum_length, history, complex, minimum_age } = *self;
+        write!(f, "{minimum_length}-{history}-{}-{minimum_age}", u8::from(complex))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn rules_come_back_from_the_form_and_odd_text_is_none() {
+        let rules = Rules { minimum_length: 12, history: 24, complex: true, minimum_age: 48 };
+        assert_eq!(Rules::parse(&rules.to_string()), Some(rules));
+        for odd in ["", "1-2-1", "1-2-1-4-5", "-1-2-1-4", "a-2-1-4", "4294967296-2-1-4"] {
+            assert_eq!(Rules::parse(odd), None, "{odd}");
+        }
+    }
 
     #[test]
     fn rules_that_do_not_hold_are_left_out_and_an_age_is_in_days_where_it_can_be() {

@@ -72,6 +72,7 @@ pub(crate) async fn upload_people(edge: &Edge, phs: &Identity) {
             lockout_duration: interval(-18_000_000_000),
             lockout_observation_window: interval(-18_000_000_000),
             lockout_threshold: Some((stamp(), 0)),
+            ..DomainPolicy::default()
         }),
         records: List::new(vec![
             user(1, "alice", 0x200, yesterday),

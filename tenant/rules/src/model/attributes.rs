@@ -62,6 +62,14 @@ pub struct Attributes {
     pub lockout_observation_window: Option<i64>,
     /// msDS-LockoutThreshold.
     pub lockout_threshold: Option<i64>,
+    /// msDS-MinimumPasswordAge.
+    pub minimum_password_age: Option<i64>,
+    /// msDS-MinimumPasswordLength.
+    pub minimum_password_length: Option<i64>,
+    /// msDS-PasswordHistoryLength.
+    pub password_history_length: Option<i64>,
+    /// msDS-PasswordComplexityEnabled: 0 or 1.
+    pub password_complexity: Option<i64>,
     /// The first part of its distinguished name: `OU=Sales`.
     pub rdn: Option<String>,
     /// objectGUID of the container that it is in; the domain's head has none.

@@ -146,6 +146,21 @@ pub struct Policy {
     pub lockout_observation_window: Option<i64>,
     /// lockoutThreshold.
     pub lockout_threshold: Option<i64>,
+    /// What it demands of a new password. AD enforces it; here it is shown to people.
+    pub new_passwords: NewPasswords,
+}
+
+/// What a policy demands of a new password. None: the value has not arrived.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct NewPasswords {
+    /// minPwdAge: how long a password is kept before it may be changed; a negative count of 100 ns.
+    pub minimum_age: Option<i64>,
+    /// minPwdLength: the fewest characters.
+    pub minimum_length: Option<i64>,
+    /// pwdHistoryLength: how many former passwords are not accepted.
+    pub history: Option<i64>,
+    /// Whether it must be complex (DOMAIN_PASSWORD_COMPLEX, MS-SAMR 2.2.1.15).
+    pub complex: Option<bool>,
 }
 
 /// A domain to add.

@@ -33,7 +33,12 @@ CREATE TABLE domains (
     signin_policy       TEXT NOT NULL DEFAULT 'phs',
     approve_agents      INTEGER NOT NULL DEFAULT 0, -- `domains add` writes 1
     reserved_since      INTEGER,                   -- since when its reserved names hold; NULL: not all have arrived
-    change_policy       TEXT NOT NULL DEFAULT 'off' -- as rules::model::ChangePolicy
+    change_policy       TEXT NOT NULL DEFAULT 'off', -- as rules::model::ChangePolicy
+    -- what the domain demands of a new password
+    min_pwd_age                 INTEGER, min_pwd_age_stamp                 BLOB,
+    min_pwd_length              INTEGER, min_pwd_length_stamp              BLOB,
+    pwd_history_length          INTEGER, pwd_history_length_stamp          BLOB,
+    pwd_properties              INTEGER, pwd_properties_stamp              BLOB
 ) STRICT;
 
 -- Accounts of the domain that nobody uses: agents are tried with wrong passwords for them.
@@ -286,6 +291,7 @@ CREATE TABLE password_changes (
     object      BLOB PRIMARY KEY,                  -- objectGUID
     stamp       BLOB,                              -- of the digest that was dropped; NULL: there was none
     set_at      INTEGER,                           -- pwdLastSet after the change, in seconds since 1601; NULL: not known
+    wanted      INTEGER NOT NULL,                  -- 1: it is not known whether it was changed, and phs sends the digest again
     changed_at  INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 

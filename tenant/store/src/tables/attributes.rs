@@ -173,6 +173,10 @@ fn named(is: &AttributeValue) -> (&'static str, Value) {
         AttributeValue::LockoutDuration(v) => ("lockout_duration", integer(*v)),
         AttributeValue::LockoutObservationWindow(v) => ("lockout_observation_window", integer(*v)),
         AttributeValue::LockoutThreshold(v) => ("lockout_threshold", integer(v.map(i64::from))),
+        AttributeValue::MinimumPasswordAge(v) => ("minimum_password_age", integer(*v)),
+        AttributeValue::MinimumPasswordLength(v) => ("minimum_password_length", integer(v.map(i64::from))),
+        AttributeValue::PasswordHistoryLength(v) => ("password_history_length", integer(v.map(i64::from))),
+        AttributeValue::PasswordComplexity(v) => ("password_complexity", integer(v.map(i64::from))),
         AttributeValue::Rdn(v) => ("rdn", text(v.as_ref().map(|t| t.as_str()))),
         AttributeValue::Parent(v) => {
             ("parent", v.map_or(Value::Null, |guid| Value::Blob(guid.as_bytes().to_vec())))
@@ -235,6 +239,10 @@ fn set_field(known: &mut Attributes, name: &str, value: Value) -> Result<(), Sto
         ("lockout_duration", _, n @ Some(_), _) => known.lockout_duration = n,
         ("lockout_observation_window", _, n @ Some(_), _) => known.lockout_observation_window = n,
         ("lockout_threshold", _, n @ Some(_), _) => known.lockout_threshold = n,
+        ("minimum_password_age", _, n @ Some(_), _) => known.minimum_password_age = n,
+        ("minimum_password_length", _, n @ Some(_), _) => known.minimum_password_length = n,
+        ("password_history_length", _, n @ Some(_), _) => known.password_history_length = n,
+        ("password_complexity", _, n @ Some(_), _) => known.password_complexity = n,
         ("rdn", text @ Some(_), _, _) => known.rdn = text,
         ("parent", _, _, Some(bytes)) => known.parent = Some(Uuid::from_slice(&bytes).map_err(|_| foreign)?),
         (name, text, integer, bytes) => {

@@ -3,7 +3,9 @@
 //! Neighbours: the administration adds, lists and removes; the ingest moves the cursor; the sign-in reads the policies.
 
 use crate::{Reading, StoreError, Writing, stamps};
-use landbridge_tenant_rules::model::{ChangePolicy, Domain, DomainRefused, NewDomain, Policy, SigninPolicy};
+use landbridge_tenant_rules::model::{
+    ChangePolicy, Domain, DomainRefused, NewDomain, NewPasswords, Policy, SigninPolicy,
+};
 use landbridge_wire::names::{capitals, fold_case};
 use landbridge_wire::upload::{DomainPolicy, Stamp};
 use rusqlite::types::Type;
@@ -48,10 +50,14 @@ pub fn add(
     Ok(Ok(id))
 }
 
+/// The flag of pwdProperties that demands a complex password (MS-SAMR 2.2.1.15).
+const PASSWORD_COMPLEX: i64 = 1;
+
 /// The columns in the order of [`from_row`].
 const COLUMNS: &str = "id, dns_name, netbios_name, sid, allow_privileged, min_iterations, max_pwd_age,
     lockout_duration, lockout_observation_window, lockout_threshold, acknowledged, acknowledged_before, writer, added_at,
-    signin_policy, approve_agents, reserved_since, change_policy";
+    signin_policy, approve_agents, reserved_since, change_policy, min_pwd_age, min_pwd_length, pwd_history_length,
+    pwd_properties";
 
 fn from_row(row: &Row<'_>) -> rusqlite::Result<Domain> {
     let (signin, change): (String, String) = (row.get(14)?, row.get(17)?);
@@ -73,6 +79,12 @@ fn from_row(row: &Row<'_>) -> rusqlite::Result<Domain> {
             lockout_duration: row.get(7)?,
             lockout_observation_window: row.get(8)?,
             lockout_threshold: row.get(9)?,
+            new_passwords: NewPasswords {
+                minimum_age: row.get(18)?,
+                minimum_length: row.get(19)?,
+                history: row.get(20)?,
+                complex: row.get::<_, Option<i64>>(21)?.map(|flags| flags & PASSWORD_COMPLEX != 0),
+            },
         },
         acknowledged: row.get(10)?,
         acknowledged_before: row.get(11)?,
@@ -216,11 +228,16 @@ pub fn apply_policy(
     policy: &DomainPolicy,
     replace: bool,
 ) -> Result<bool, StoreError> {
-    let values: [(&str, Option<(Stamp, i64)>); 4] = [
+    let wide = |value: Option<(Stamp, i32)>| value.map(|(stamp, n)| (stamp, i64::from(n)));
+    let values: [(&str, Option<(Stamp, i64)>); 8] = [
         ("max_pwd_age", policy.max_pwd_age),
         ("lockout_duration", policy.lockout_duration),
         ("lockout_observation_window", policy.lockout_observation_window),
-        ("lockout_threshold", policy.lockout_threshold.map(|(stamp, n)| (stamp, i64::from(n)))),
+        ("lockout_threshold", wide(policy.lockout_threshold)),
+        ("min_pwd_age", policy.min_pwd_age),
+        ("min_pwd_length", wide(policy.min_pwd_length)),
+        ("pwd_history_length", wide(policy.pwd_history_length)),
+        ("pwd_properties", wide(policy.pwd_properties)),
     ];
     let mut changed = false;
     for (column, value) in values {

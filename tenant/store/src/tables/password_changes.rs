@@ -17,12 +17,39 @@ pub fn note(
     now: i64,
 ) -> Result<(), StoreError> {
     // A second change comes before the digest of the first one: there is nothing to drop, and the first stamp holds.
-    let sql = "INSERT INTO password_changes (object, stamp, set_at, changed_at) VALUES (?1, ?2, ?3, ?4)
+    let sql =
+        "INSERT INTO password_changes (object, stamp, set_at, wanted, changed_at) VALUES (?1, ?2, ?3, 0, ?4)
                ON CONFLICT (object) DO UPDATE SET stamp = COALESCE(excluded.stamp, password_changes.stamp),
-                   set_at = COALESCE(excluded.set_at, password_changes.set_at), changed_at = excluded.changed_at";
+                   set_at = COALESCE(excluded.set_at, password_changes.set_at), wanted = 0,
+                   changed_at = excluded.changed_at";
     let (stamp, set_at) = (dropped.map(stamps::to_bytes), password_set.map(seconds));
     writing.execute(sql, params![object.as_bytes(), stamp, set_at, now])?;
     Ok(())
+}
+
+/// Notes that the digest was dropped, and that it is not known whether the password was changed: the one that holds is
+/// wanted.
+pub fn want(writing: &Writing<'_>, object: Uuid, now: i64) -> Result<(), StoreError> {
+    let sql = "INSERT INTO password_changes (object, wanted, changed_at) VALUES (?1, 1, ?2)
+               ON CONFLICT (object) DO UPDATE SET wanted = 1, changed_at = excluded.changed_at";
+    writing.execute(sql, params![object.as_bytes(), now])?;
+    Ok(())
+}
+
+/// Accounts of the domain whose digest is wanted, those that wait longest first.
+pub fn wanted(reading: &Reading<'_>, domain: i64, limit: usize) -> Result<Vec<Uuid>, StoreError> {
+    let sql = "SELECT p.object FROM password_changes p JOIN objects o ON o.object = p.object
+               WHERE p.wanted = 1 AND o.domain = ?1 ORDER BY p.changed_at, p.object LIMIT ?2";
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let mut select = reading.prepare_cached(sql)?;
+    let objects = select.query_map(params![domain, limit], |row| stamps::guid(row, 0))?;
+    Ok(objects.collect::<Result<_, _>>()?)
+}
+
+/// Forgets the wishes that no phs has fulfilled since `before`, in seconds since 1970: it does not carry these passwords.
+pub fn forget_wanted(writing: &Writing<'_>, before: i64) -> Result<usize, StoreError> {
+    let sql = "UPDATE password_changes SET wanted = 0 WHERE wanted = 1 AND changed_at < ?1";
+    Ok(writing.execute(sql, [before])?)
 }
 
 /// Whether a digest with this stamp may be of the password after the last change, or of a later one.

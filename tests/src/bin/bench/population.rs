@@ -316,6 +316,7 @@ fn upload(records: Vec<Record>, links: Vec<Link>) -> Result<Upload, LabError> {
             lockout_duration: never,
             lockout_observation_window: never,
             lockout_threshold: Some((STAMP, 0)),
+            ..DomainPolicy::default()
         }),
         records: List::new(records).map_err(|why| failed("an upload", &why))?,
         links: List::new(links).map_err(|why| failed("an upload", &why))?,
