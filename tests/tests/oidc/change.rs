@@ -3,6 +3,7 @@
 use crate::stage::{DIRECT, LATER, NESTED, Stage, browser};
 use landbridge_tests::lab::browser::{Browser, Seen, Typed, Visitor};
 use landbridge_tests::lab::program::{Running, wait_until};
+use landbridge_tests::lab::silence::{Needle, search};
 use landbridge_tests::lab::{Person, PtaAgent, person};
 
 /// A stage whose people change their passwords, and its people by number.
@@ -14,7 +15,11 @@ struct Changing {
 
 impl Changing {
     fn start() -> Self {
-        let (stage, agent, phs) = Stage::changing(|domain| {
+        Self::logging("info")
+    }
+
+    fn logging(level: &'static str) -> Self {
+        let (stage, agent, phs) = Stage::changing(level, |domain| {
             domain.age_password(&person(DIRECT).sam, 400).unwrap();
             domain.must_change(&person(NESTED).sam).unwrap();
         });
@@ -37,13 +42,6 @@ impl Changing {
         browser.open(&format!("{}/", self.stage.issuer.url)).unwrap();
         let typed = Typed { name: Some(&who.upn), password, keyboard: false };
         browser.sign_in(typed).unwrap().heading == "Your account"
-    }
-
-    /// Waits until the tenant has a digest of the person's password again: phs has brought it.
-    fn await_digest(&self, who: &Person) {
-        let object = self.stage.domain.identity(&who.sam).unwrap().guid;
-        let held = || self.stage.tenant.holds_digest(object).unwrap();
-        wait_until("a digest of the new password", 30, held, String::new).unwrap();
     }
 
     /// Number of audit entries with this action.
@@ -105,11 +103,11 @@ fn passwords_that_must_be_changed_are_changed_on_the_way_to_an_application_and_a
     assert_eq!((page.status, page.at.as_str()), (200, site.url("/").as_str()), "{page:?}");
     assert_eq!(changing.entries("password-changed"), 2);
     // 6. The session goes on when phs has brought the new password, by which a sign-in works; the old one does not.
-    changing.await_digest(&must_change);
+    changing.stage.await_digest(&must_change);
     let page = browser.open(&format!("{}/", changing.stage.issuer.url)).unwrap();
     assert_eq!(page.heading, "Your account", "{page:?}");
     for who in [&expired, &must_change] {
-        changing.await_digest(who);
+        changing.stage.await_digest(who);
         assert!(changing.signs_in(&mut browser, who, new));
         assert!(!changing.signs_in(&mut browser, who, &who.password));
     }
@@ -141,7 +139,7 @@ fn a_person_changes_the_password_by_free_will_and_all_other_sessions_end() {
     // 2. This session goes on, before and after phs has brought the change; the other one has ended.
     assert!(there.open(&own).unwrap().heading.starts_with("Sign in"));
     assert_eq!(here.open(&own).unwrap().heading, "Your account");
-    changing.await_digest(&who);
+    changing.stage.await_digest(&who);
     assert_eq!(here.open(&own).unwrap().heading, "Your account");
     // 3. A password that an administrator sets afterwards ends it.
     changing.stage.domain.set_password(&who.sam, "Vom-Administrator-3").unwrap();
@@ -195,7 +193,7 @@ fn an_agent_that_is_killed_half_way_leaves_it_unknown_and_phs_brings_the_digest_
     // 2. The digest is dropped at once, and phs sends the one that holds: that of the password of before.
     assert!(!changing.stage.tenant.holds_digest(object).unwrap());
     changing.stage.domain.freeze_controller(false);
-    changing.await_digest(&who);
+    changing.stage.await_digest(&who);
     assert!(changing.signs_in(&mut browser, &who, &who.password));
     assert!(!changing.signs_in(&mut browser, &who, new));
 }
@@ -221,4 +219,50 @@ fn a_program_that_keeps_trying_the_old_password_locks_nobody() {
     assert_eq!(stage.domain.locked_at(&who.sam).unwrap(), 0);
     assert!(stage.domain.bad_passwords(&who.sam).unwrap() < 5);
     assert!(changing.signs_in(&mut browser, &who, new), "the person is not locked out here either");
+}
+
+#[test]
+fn neither_password_of_a_change_is_in_a_log_or_a_file_of_the_tenant_or_the_agent() {
+    let changing = Changing::logging("trace");
+    let who = person(DIRECT);
+    let mut browser = browser(&changing.stage, &[]);
+    let own = format!("{}/", changing.stage.issuer.url);
+    changing.at_the_form(&mut browser, &own, &who, &who.password);
+    // 1. Refused by the page, by the tenant and by AD; then changed; and with no domain controller.
+    let (wrong, short, new) = (who.wrong_password(), "Kz9-q", "Geheim-und-lang-6");
+    let different = "Anders-geschrieben-7";
+    for (old, typed) in [
+        (who.password.as_str(), [new, different]),
+        (&wrong, [new, new]),
+        (&who.password, [short, short]),
+        (&who.password, [new, new]),
+    ] {
+        browser.change_password(old, typed).unwrap();
+    }
+    assert_eq!(changing.entries("password-changed"), 1);
+    changing.stage.await_digest(&who);
+    changing.stage.domain.kill_controller().unwrap();
+    let after = "Ohne-Domaenencontroller-8";
+    browser.open(&format!("{own}change-password")).unwrap();
+    let page = browser.change_password(new, [after, after]).unwrap();
+    assert_eq!(page.status, 503, "{page:?}");
+    changing.agent.stop().unwrap().expect_code(0);
+    // 2. The search, which finds what is there.
+    let mut needles = Vec::new();
+    for (what, password) in [
+        ("the old password", who.password.as_str()),
+        ("a wrong one", &wrong),
+        ("a short one", short),
+        ("the new one", new),
+        ("another repetition", different),
+        ("one that was never set", after),
+    ] {
+        needles.extend(Needle::password(what, password));
+    }
+    let folders = [changing.stage.tenant.folder(), changing.agent.folder()];
+    let found = search(&needles, &folders).unwrap();
+    println!("{} secrets searched in {} files", needles.len(), found.files);
+    assert!(found.found.is_empty(), "{:#?}", found.found);
+    std::fs::write(changing.agent.folder().join("planted"), new).unwrap();
+    assert!(!search(&needles, &folders).unwrap().found.is_empty(), "a planted one is found");
 }

@@ -1,7 +1,8 @@
 //! Every page of the issuer in a real Chromium: in both languages, in three widths, light and dark.
 
-use crate::stage::{Stage, browser};
+use crate::stage::{DIRECT, NESTED, Stage, browser};
 use landbridge_tests::lab::browser::{Browser, Seen, Typed, Visitor};
+use landbridge_tests::lab::person;
 use landbridge_tests::lab::program::build_folder;
 use std::fs;
 use std::path::PathBuf;
@@ -143,6 +144,54 @@ fn every_page_is_free_of_findings_in_each_width_colour_and_language() {
         stage.tenant.run(&["sessions", "end", "--user", &cast.direct.upn], None).unwrap().expect_code(0);
         let page = tour.open(&own);
         tour.inspect("session-ended", 200, &page);
+    }
+    tour.troubles("the last page");
+    assert!(tour.wrong.is_empty(), "{:#?}", tour.wrong);
+}
+
+#[test]
+fn the_pages_for_the_change_of_a_password_are_free_of_findings_in_each_width_colour_and_language() {
+    let (stage, _agent, _phs) = Stage::changing("info", |domain| {
+        domain.must_change(&person(NESTED).sam).unwrap();
+    });
+    stage.register("tour", &["--rate", "100000"], &["--redirect-uri", CALLBACK]);
+    let pictures = build_folder().unwrap().join("pages");
+    fs::create_dir_all(&pictures).unwrap();
+    let mut browser = browser(&stage, &[]);
+    browser.visit(&Visitor::default()).unwrap();
+    let mut tour = Tour { stage: &stage, browser, language: "en", pictures, wrong: Vec::new() };
+    let (must_change, free) = (person(NESTED), person(DIRECT));
+    let mut password = free.password.clone();
+    for language in ["en", "de"] {
+        tour.language = language;
+        // 1. On the way to an application, with what may be wrong.
+        tour.person();
+        let url = tour.authorize("tour", "");
+        tour.open(&url);
+        let page = tour.sign_in(&must_change.upn, &must_change.password);
+        tour.inspect("change-required", 403, &page);
+        for (name, old, new, status) in [
+            ("change-different", must_change.password.as_str(), ["Neu-und-lang-1", "other"], 422),
+            ("change-wrong", "no-such-password", ["Neu-und-lang-1", "Neu-und-lang-1"], 403),
+            ("change-too-short", &must_change.password, ["Kz9-q", "Kz9-q"], 422),
+            ("change-not-complex", &must_change.password, ["lowercaseonly", "lowercaseonly"], 422),
+        ] {
+            let page = tour.browser.change_password(old, new).unwrap();
+            tour.inspect(name, status, &page);
+        }
+        // 2. From the own page, and back.
+        tour.person();
+        let own = format!("{}/", stage.issuer.url);
+        tour.open(&own);
+        let page = tour.sign_in(&free.upn, &password);
+        tour.inspect("own-page-with-change", 200, &page);
+        let page = tour.open(&format!("{own}change-password"));
+        tour.inspect("change", 200, &page);
+        let new = format!("Freiwillig-{language}-9");
+        let page = tour.browser.change_password(&password, [&new, &new]).unwrap();
+        tour.inspect("own-page-changed", 200, &page);
+        password = new;
+        stage.await_digest(&free);
     }
     tour.troubles("the last page");
     assert!(tour.wrong.is_empty(), "{:#?}", tour.wrong);

@@ -1,7 +1,7 @@
 //! A domain, a tenant that is an issuer, and a client of Node.js that acts as application and as browser.
 
 use landbridge_tests::lab::browser::Browser;
-use landbridge_tests::lab::program::{Running, build_folder};
+use landbridge_tests::lab::program::{Running, build_folder, wait_until};
 use landbridge_tests::lab::protected_site::Issuer;
 use landbridge_tests::lab::{
     Domain, Person, Phs, PhsSettings, Population, ProtectedSite, PtaAgent, PtaSettings, RunningTenant,
@@ -108,8 +108,8 @@ impl Stage {
 
     /// A stage of a test's own whose people change their passwords by way of an agent, in a domain with Windows' usual rules, but
     /// that a password may be changed at once. phs follows every change.
-    pub(crate) fn changing(prepare: impl FnOnce(&Domain)) -> (Self, PtaAgent, Running) {
-        let stage = Self::with(PEOPLE, "info");
+    pub(crate) fn changing(level: &'static str, prepare: impl FnOnce(&Domain)) -> (Self, PtaAgent, Running) {
+        let stage = Self::with(PEOPLE, level);
         let rules = json!({
             "lockoutThreshold": "10",
             "minPwdAge": "0",
@@ -122,6 +122,7 @@ impl Stage {
         stage.sync();
         let settings = PtaSettings {
             directory: "change_passwords = true".to_owned(),
+            level,
             ..PtaSettings::for_domain(&stage.domain)
         };
         let agent = PtaAgent::start(&settings, &stage.tenant).unwrap();
@@ -176,6 +177,13 @@ impl Stage {
     pub(crate) fn sync(&self) {
         let _alone = self.syncing.lock().unwrap_or_else(PoisonError::into_inner);
         self.phs.once(&[]).unwrap().expect_code(0);
+    }
+
+    /// Waits until the tenant has a digest of the person's password again: phs has brought it.
+    pub(crate) fn await_digest(&self, who: &Person) {
+        let object = self.domain.identity(&who.sam).unwrap().guid;
+        let held = || self.tenant.holds_digest(object).unwrap();
+        wait_until("a digest of the new password", 30, held, String::new).unwrap();
     }
 
     /// A new application to which Staff is assigned.

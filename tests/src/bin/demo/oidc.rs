@@ -4,11 +4,15 @@ use super::{Board, once};
 use landbridge_tests::lab::browser::{Browser, Seen, Typed, Visitor};
 use landbridge_tests::lab::program::build_folder;
 use landbridge_tests::lab::protected_site::{ASK_EACH_TIME, Issuer};
-use landbridge_tests::lab::{Domain, LabError, Person, Phs, ProtectedSite, RunningTenant, person};
+use landbridge_tests::lab::{
+    Domain, LabError, Person, Phs, ProtectedSite, PtaAgent, PtaSettings, RunningTenant, person,
+};
 use std::path::PathBuf;
 use std::time::Instant;
 
 const GROUP: &str = "Web users";
+/// The password that the second person chooses.
+const NEW_PASSWORD: &str = "Neu-und-lang-genug-1";
 
 pub(super) fn play(
     board: &mut Board,
@@ -53,7 +57,35 @@ pub(super) fn play(
     let page = tab.open(&tickets)?;
     board.line("the tickets, without a password", "in", outcome(&page, &who));
 
-    // 3. The account is disabled in AD.
+    // 3. Another person's password must be changed: on the page, and in AD at once.
+    let other = person(434);
+    let agent = changes_passwords(domain, tenant)?;
+    domain.set_member(GROUP, &other.sam, true)?;
+    domain.must_change(&other.sam)?;
+    once(phs, &[])?;
+    tab.browser.visit(&Visitor::default())?;
+    tab.open(&wiki)?;
+    let page = tab.sign_in(Some(&other.upn), &other.password)?;
+    board.line("a password that must be changed", "Change password", &page.heading);
+    let page = tab.change(&other.password, "Kz9-q")?;
+    let said = page.notice.split('.').next().unwrap_or_default();
+    board.line("… a short one: what AD says", "The new password is too short", said);
+    let page = tab.change(&other.password, NEW_PASSWORD)?;
+    board.line("… a long one: the wiki", "in", outcome(&page, &other));
+    let (old, new) =
+        (domain.bare_bind(&other.upn, &other.password)?, domain.bare_bind(&other.upn, NEW_PASSWORD)?);
+    board.line(
+        "… in AD: the old one, the new one",
+        "52e, accepted",
+        &format!("{}, {}", code(old), code(new)),
+    );
+    drop(agent);
+    tab.browser.visit(&Visitor::default())?;
+    tab.open(&wiki)?;
+    tab.sign_in(Some(&who.upn), &who.password)?;
+    tab.open(&tickets)?;
+
+    // 4. The account is disabled in AD.
     domain.set_enabled(&who.sam, false)?;
     once(phs, &[])?;
     for (what, site) in [
@@ -69,6 +101,26 @@ pub(super) fn play(
     board.line("… right password again", "refused", outcome(&page, &who));
     board.done("images", &format!("{} of what the browser showed, in target/demo", tab.number), step);
     Ok(())
+}
+
+/// An agent that changes passwords, and a domain that allows it and demands long ones.
+fn changes_passwords(domain: &Domain, tenant: &RunningTenant) -> Result<PtaAgent, LabError> {
+    domain.set_policy(serde_json::json!({ "minPwdAge": "0", "minPwdLength": "12" }))?;
+    let settings = PtaSettings {
+        directory: "change_passwords = true".to_owned(),
+        level: "warn",
+        ..PtaSettings::for_domain(domain)
+    };
+    let agent = PtaAgent::start(&settings, tenant)?;
+    tenant.wait_for_connections(2, 30)?;
+    let policy = ["domains", "policy", domain.name(), "--change-passwords", "when-required"];
+    tenant.run(&policy, None)?.expect_code(0);
+    Ok(agent)
+}
+
+/// What AD answers to a bind.
+fn code(answer: Option<String>) -> String {
+    answer.unwrap_or_else(|| "accepted".to_owned())
 }
 
 /// Where the pictures go. Those of another run are removed.
@@ -104,6 +156,11 @@ impl Tab {
 
     fn sign_in(&mut self, name: Option<&str>, password: &str) -> Result<Seen, LabError> {
         let page = self.browser.sign_in(Typed { name, password, keyboard: false })?;
+        self.shown(page)
+    }
+
+    fn change(&mut self, old: &str, new: &str) -> Result<Seen, LabError> {
+        let page = self.browser.change_password(old, [new, new])?;
         self.shown(page)
     }
 
