@@ -91,6 +91,7 @@
 //! - `src/bin/bench/oidc.rs`: the tenant's issuer beside npm's oidc-provider, and its sign-in page beside the API
 //! - `src/bin/bench/oidc/http.rs`: a client of HTTP that costs little beside a server
 //! - `src/bin/bench/oidc/load.rs`: code flows, refreshes and userinfo on kept connections, at both issuers
+//! - `src/bin/bench/oidc/change.rs`: the change of a password by the page beside MIT's kpasswd
 //! - `src/bin/bench/oidc/page.rs`: people who sign in at the page
 //! - `src/bin/bench/oidc/sessions.rs`: sessions and grants in the tenant's database
 //! - `src/bin/bench/proc.rs`: CPU, memory and bytes, as the kernel counts them

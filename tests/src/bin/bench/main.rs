@@ -27,7 +27,7 @@ use std::process::ExitCode;
 /// A name for the command line, and what measures it.
 type Part = (&'static str, fn() -> Result<Vec<Comparison>, LabError>);
 
-const PARTS: [Part; 10] = [
+const PARTS: [Part; 11] = [
     ("derivations", derivations::measure),
     ("signins", signins::measure),
     ("pta", pta::measure),
@@ -38,6 +38,7 @@ const PARTS: [Part; 10] = [
     ("programs", programs::measure),
     ("ldap", ldap::measure),
     ("oidc", oidc::measure),
+    ("change", oidc::change::measure),
 ];
 
 fn main() -> ExitCode {

@@ -1,6 +1,7 @@
 //! The tenant's issuer beside npm's oidc-provider: the same requests by the same client, tokens by ES256, in turns. The peer
 //! keeps everything in memory; the tenant has 100,000 sessions in its database, and each write is on the disk before the answer.
 
+pub(crate) mod change;
 mod http;
 mod load;
 mod page;

@@ -62,7 +62,7 @@ async fn one(connection: &mut Connection, issuer: &Issuer, name: &str) -> Result
 }
 
 /// The value of a hidden field.
-fn hidden(page: &str, name: &str) -> String {
+pub(super) fn hidden(page: &str, name: &str) -> String {
     let after = page.split_once(&format!("name=\"{name}\" value=\"")).map_or("", |(_, after)| after);
     let value = after.split('"').next().unwrap_or_default();
     value.replace("&#38;", "&").replace("&amp;", "&")
