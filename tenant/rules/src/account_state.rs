@@ -257,6 +257,15 @@ fn account_expired(account: &Account<'_>, now: i64) -> Result<(), State> {
 /// The password's age, as MS-ADTS 3.1.1.4.5.26 (msDS-UserPasswordExpiryTimeComputed) has it: DONT_EXPIRE_PASSWD is
 /// looked at before pwdLastSet.
 fn password_expired(account: &Account<'_>, flags: i64, now: i64) -> Result<(), State> {
+    match password_ends(account, flags)? {
+        Some(until) if now >= until => Err(State::PasswordExpired),
+        Some(_) | None => Ok(()),
+    }
+}
+
+/// When the password expires: FILETIME. None: never. The error is the state of one that must be changed or has been
+/// marked as expired, whatever its age.
+fn password_ends(account: &Account<'_>, flags: i64) -> Result<Option<i64>, State> {
     let set = account.pwd_last_set.ok_or(State::Unknown(Odd::NoPwdLastSet))?;
     if set < 0 {
         return Err(State::Unknown(Odd::PwdLastSet));
@@ -269,17 +278,23 @@ fn password_expired(account: &Account<'_>, flags: i64, now: i64) -> Result<(), S
         return Err(State::PasswordExpired);
     }
     if never {
-        return Ok(());
+        return Ok(None);
     }
     let age = account.max_pwd_age.ok_or(State::Unknown(Odd::NoMaxPwdAge))?;
     if age > 0 {
         return Err(State::Unknown(Odd::MaxPwdAge));
     }
     if age == 0 || age == i64::MIN {
-        return Ok(());
+        return Ok(None);
     }
-    let until = set.checked_sub(age).unwrap_or(NEVER);
-    if now >= until { Err(State::PasswordExpired) } else { Ok(()) }
+    Ok(Some(set.checked_sub(age).unwrap_or(NEVER)))
+}
+
+/// When the account's password expires, or has expired by its age: in seconds since 1970. None: it never expires, must be
+/// changed whatever its age, or a fact is missing or not understood.
+pub fn password_expires_at(account: &Account<'_>) -> Option<i64> {
+    let ends = password_ends(account, account.user_account_control?).ok()??;
+    if ends == NEVER { None } else { Some((ends / TICKS_A_SECOND).saturating_sub(EPOCH_SECONDS)) }
 }
 
 /// The hour of the week against logonHours (MS-SAMR 2.2.6.5).

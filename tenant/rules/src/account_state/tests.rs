@@ -211,6 +211,37 @@ fn the_greatest_numbers_overflow_nothing() {
 }
 
 #[test]
+fn the_end_of_a_password_is_the_second_from_which_it_is_refused() {
+    let account = usable();
+    let ends = password_expires_at(&account).unwrap();
+    assert_eq!(ends, NOW + 41 * DAY);
+    assert_eq!(state(&account, ends - 1), State::Usable);
+    assert_eq!(state(&account, ends), State::PasswordExpired);
+    // One that has expired has an end as well, in the past.
+    let old = Account { pwd_last_set: Some(at(NOW - 43 * DAY)), ..usable() };
+    assert_eq!(password_expires_at(&old), Some(NOW - DAY));
+}
+
+#[test]
+fn a_password_without_an_end_or_with_one_that_is_not_known_has_none() {
+    for account in [
+        flags(0x1_0200),
+        flags(0x80_0200),
+        Account { user_account_control: None, ..usable() },
+        Account { pwd_last_set: Some(0), ..usable() },
+        Account { pwd_last_set: None, ..usable() },
+        Account { pwd_last_set: Some(-1), ..usable() },
+        Account { max_pwd_age: None, ..usable() },
+        Account { max_pwd_age: Some(0), ..usable() },
+        Account { max_pwd_age: Some(i64::MIN), ..usable() },
+        Account { max_pwd_age: Some(1), ..usable() },
+        Account { max_pwd_age: Some(i64::MIN + 1), ..usable() },
+    ] {
+        assert_eq!(password_expires_at(&account), None, "{account:?}");
+    }
+}
+
+#[test]
 fn only_the_hours_whose_bit_is_set_let_in() {
     // Friday 08:00 UTC: hour 5 * 24 + 8 = 128 of the week, the lowest bit of byte 16.
     let mut only_now = [0_u8; 21];
