@@ -11,13 +11,15 @@ use crate::clock::unix_now;
 use crate::provider::end_others_after_change;
 use crate::sign_ins::{AskAgents, Attempt, Caller, Disclosable, SignIns, Unavailable, Verdict, Why};
 use landbridge_crypto::secret::Password;
+use landbridge_tenant_rules::account_state::{Account, password_expires_at};
 use landbridge_tenant_rules::counts::Counts;
 use landbridge_tenant_rules::model::{ChangePolicy, NewPasswords, Principal};
+use landbridge_tenant_rules::names::Whose;
 use landbridge_tenant_rules::privileged::is_privileged;
 use landbridge_tenant_rules::relay::{AgentAnswer, NoAnswer, PasswordPair};
 use landbridge_tenant_rules::sign_in::{Facts, effects_of_change};
 use landbridge_tenant_store::policies::password_policy;
-use landbridge_tenant_store::tables::{audit, changes, digests, password_changes};
+use landbridge_tenant_store::tables::{audit, changes, digests, names, password_changes};
 use landbridge_tenant_store::{Store, StoreError, facts};
 use landbridge_wire::change::ChangeOutcome;
 pub use landbridge_wire::change::{NewRefused, PasswordRules};
@@ -137,6 +139,20 @@ impl Passwords {
                 .filter(|age| *age != i64::MIN)
                 .map_or(0, |age| age.unsigned_abs() / 10_000_000),
         })
+    }
+
+    /// When the password of this account expires: seconds since 1970. None: never, or when is not known. Blocks.
+    pub fn expires_at(&self, object: Uuid) -> Result<Option<i64>, StoreError> {
+        self.store.read(|reading| {
+            let Some(known) = facts::known_account(reading, object, None)? else { return Ok(None) };
+            let policy = password_policy(reading, &known.domain, object, &known.attributes)?.policy;
+            Ok(password_expires_at(&Account::known(&known.attributes, &policy, false)))
+        })
+    }
+
+    /// Whether this name, as a person types it, signs this account in, and no other. Blocks.
+    pub fn is_name_of(&self, name: &str, object: Uuid) -> Result<bool, StoreError> {
+        self.store.read(|reading| Ok(names::whose(reading, name)? == Whose::One(object)))
     }
 
     fn offer_of(&self, domain: i64, policy: ChangePolicy, required: bool) -> Offer {
