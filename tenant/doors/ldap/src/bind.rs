@@ -26,6 +26,9 @@ use std::sync::Arc;
 use std::time::Instant;
 use uuid::Uuid;
 
+/// A refusal, and what the control of the password policy says beside it.
+pub(crate) type Refused = (Outcome, Option<PasswordPolicyError>);
+
 /// Who is signed in on a connection.
 #[derive(Debug, Clone)]
 pub(crate) enum Bound {
@@ -219,47 +222,29 @@ impl LdapDoor {
             return refuse(ResultCode::UnwillingToPerform, words);
         };
         // 2. The decision.
-        let source =
-            if app.access.people_connect { Source::Address(session.from) } else { Source::Application };
-        let (applications, application, from) =
-            (self.applications.clone(), app.application.clone(), session.from);
+        let (applications, application, by) =
+            (self.applications.clone(), app.application.clone(), caller(&app, session.from));
         let attempt = Attempt { user, password: Arc::new(password), now: unix_now(), arrived };
-        let verdict = self.sign_ins.sign_in(attempt, move || {
+        let decided = self.sign_ins.sign_in(attempt, move || {
             applications.charge(&application, arrived)?;
-            Ok::<_, NotAuthenticated>(Caller {
-                door: "ldap",
-                actor: format!("app {}", application.name),
-                source,
-                address: Some(from),
-                application: Some(application.id),
-                domains: application.domain_rows(),
-            })
+            Ok::<_, NotAuthenticated>(by)
         });
         // 3. What it means for the connection.
-        match verdict.await {
-            Ok(Verdict::Accepted(person)) => {
-                // The mark of another account than the name led to would end the rights at once.
-                let mark = match account {
-                    Some((object, mark)) if object == person.object => Some(mark),
-                    Some(_) | None => self.mark_of(&app, person.object).await,
-                };
-                session.application = Some(app.application.id);
-                if session.proof.as_ref().is_some_and(|proof| proof.application != app.application.id) {
-                    session.proof = None;
-                }
-                if let Some(mark) = mark {
-                    session.bound = Bound::Person { object: person.object, mark };
-                }
-                (Outcome::new(ResultCode::Success, ""), None)
-            }
-            Ok(Verdict::Refused { disclosed, .. }) => refused(disclosed),
-            Ok(Verdict::Unavailable(Unavailable::Overloaded)) | Err(NotAuthenticated::OverRate(_)) => {
-                refuse(ResultCode::Busy, "too many sign-ins at the same time: try again, or another server")
-            }
-            Ok(Verdict::Unavailable(_)) | Err(NotAuthenticated::Storage | NotAuthenticated::Unknown) => {
-                refuse(ResultCode::Unavailable, "the sign-in cannot be decided now: try another server")
-            }
+        let decided = decided.await;
+        let Ok(Verdict::Accepted(person)) = &decided else { return not_signed_in(&decided) };
+        // The mark of another account than the name led to would end the rights at once.
+        let mark = match account {
+            Some((object, mark)) if object == person.object => Some(mark),
+            Some(_) | None => self.mark_of(&app, person.object).await,
+        };
+        session.application = Some(app.application.id);
+        if session.proof.as_ref().is_some_and(|proof| proof.application != app.application.id) {
+            session.proof = None;
         }
+        if let Some(mark) = mark {
+            session.bound = Bound::Person { object: person.object, mark };
+        }
+        (Outcome::new(ResultCode::Success, ""), None)
     }
 
     async fn mark_of(&self, app: &Arc<LdapApplication>, object: Uuid) -> Option<AccountMark> {
@@ -269,7 +254,7 @@ impl LdapDoor {
 }
 
 /// The name by which an account signs in, and the account with its mark if the directory has it.
-fn account(
+pub(crate) fn account(
     image: &Image,
     app: &LdapApplication,
     name: &str,
@@ -277,8 +262,6 @@ fn account(
 ) -> (String, Option<(Uuid, AccountMark)>) {
     let seen = image.whole();
     let tree = Tree::new(image, app, &seen, &no_photo);
-    let netbios_name =
-        |row: i64| tree.heads.iter().find(|head| head.row == row).map(|head| &head.netbios_name);
     // 1. A distinguished name, or a name without a domain: the one account that has it.
     let found = match parsed {
         Some(parsed) => tree.find(parsed).and_then(|node| node.object().copied()),
@@ -296,16 +279,49 @@ fn account(
         return (name.to_owned(), None);
     };
     // 2. The name that signs it in.
-    let domain = object.domain().and_then(|domain| netbios_name(domain.id));
-    match (domain, object.text("sAMAccountName")) {
-        (Some(domain), Some(sam)) => (format!("{domain}\\{sam}"), Some((object.id(), object.mark()))),
-        _ => (name.to_owned(), None),
+    match sign_in_name(&tree, &object) {
+        Some(known) => (known, Some((object.id(), object.mark()))),
+        None => (name.to_owned(), None),
+    }
+}
+
+/// The name by which an account of a domain that the application serves signs in. None: it has none.
+pub(crate) fn sign_in_name(tree: &Tree<'_>, object: &SeenObject<'_>) -> Option<String> {
+    let domain = &tree.head_of(object)?.netbios_name;
+    object.text("sAMAccountName").map(|sam| format!("{domain}\\{sam}"))
+}
+
+/// Who signs in a person of an application over a connection from this address.
+pub(crate) fn caller(app: &LdapApplication, from: IpAddr) -> Caller {
+    let application = &app.application;
+    Caller {
+        door: "ldap",
+        actor: format!("app {}", application.name),
+        source: if app.access.people_connect { Source::Address(from) } else { Source::Application },
+        address: Some(from),
+        application: Some(application.id),
+        domains: application.domain_rows(),
+    }
+}
+
+/// The answer where a person's sign-in was not accepted.
+pub(crate) fn not_signed_in(decided: &Result<Verdict, NotAuthenticated>) -> Refused {
+    let refuse = |code, words: &str| (Outcome::new(code, words), None);
+    match decided {
+        Ok(Verdict::Refused { disclosed, .. }) => refused(*disclosed),
+        Ok(Verdict::Unavailable(Unavailable::Overloaded)) | Err(NotAuthenticated::OverRate(_)) => {
+            refuse(ResultCode::Busy, "too many sign-ins at the same time: try again, or another server")
+        }
+        Ok(Verdict::Unavailable(_) | Verdict::Accepted(_))
+        | Err(NotAuthenticated::Storage | NotAuthenticated::Unknown) => {
+            refuse(ResultCode::Unavailable, "the sign-in cannot be decided now: try another server")
+        }
     }
 }
 
 /// The answer to a refused sign-in. Clients of AD read the number behind `data`. Without the right password, and for who is
 /// not assigned, there is none.
-fn refused(disclosed: Option<Disclosable>) -> (Outcome, Option<PasswordPolicyError>) {
+fn refused(disclosed: Option<Disclosable>) -> Refused {
     let (words, policy) = match disclosed {
         None => ("the name or the password is wrong, or the account may not sign in", None),
         Some(Disclosable::MustChangePassword) => (
