@@ -23,6 +23,14 @@ pub struct AccountMark {
     locked_at: Option<i64>,
 }
 
+impl AccountMark {
+    /// The mark once the directory has a new password of the account, which was set at this FILETIME.
+    #[must_use]
+    pub fn with_password_set(self, at: i64) -> Self {
+        Self { password_set: Some(at), ..self }
+    }
+}
+
 impl Image {
     /// All of it, for the name of somebody who signs in.
     pub fn whole(&self) -> Seen<'_> {
