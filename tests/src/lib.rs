@@ -61,6 +61,7 @@
 //! - `src/oracle/usn_answer.rs`: for answers about the rootDSE
 //! - `src/oracle/ldap_answer.rs`: for answers about the schema and to a bind, by LDAP
 //! - `src/oracle/ldap_request.rs`: for what clients send to the LDAP door
+//! - `src/oracle/password_modify.rs`: for the value of a request to change a password by LDAP
 //! - `src/oracle/certificate_file.rs`: for files of certificates or text that an administrator names
 //! - `src/oracle/proxy_answer.rs`: for answers of an HTTP proxy
 //! - `src/oracle/proxy_header.rs`: for what a balancer sends before TLS

@@ -15,6 +15,7 @@ mod ndr_reply;
 mod oidc_cookie;
 mod oidc_form;
 mod oidc_request;
+mod password_modify;
 mod pdu;
 mod prefix_table;
 mod proxy_answer;
@@ -36,6 +37,7 @@ pub use ndr_reply::ndr_reply;
 pub use oidc_cookie::oidc_cookie;
 pub use oidc_form::oidc_form;
 pub use oidc_request::oidc_request;
+pub use password_modify::password_modify;
 pub use pdu::pdu;
 pub use prefix_table::prefix_table;
 pub use proxy_answer::proxy_answer;
@@ -65,6 +67,7 @@ pub const ALL: &[(&str, Oracle)] = &[
     ("oidc_cookie", oidc_cookie),
     ("oidc_form", oidc_form),
     ("oidc_request", oidc_request),
+    ("password_modify", password_modify),
     ("pdu", pdu),
     ("prefix_table", prefix_table),
     ("proxy_answer", proxy_answer),

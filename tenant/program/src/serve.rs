@@ -30,6 +30,7 @@ use landbridge_tenant_core::agents::authority::Authority;
 use landbridge_tenant_core::applications::Applications;
 use landbridge_tenant_core::clock::unix_now;
 use landbridge_tenant_core::directory::Directory;
+use landbridge_tenant_core::passwords::Passwords;
 use landbridge_tenant_core::sign_ins::{Settings, SignIns};
 use landbridge_tenant_rules::lockout::Rules;
 use landbridge_tenant_rules::model::Network;
@@ -268,7 +269,7 @@ impl Ready {
             snapshot,
             alarms,
             provider: _,
-            passwords: _,
+            passwords,
         } = self.handles;
         let observed = Observed { snapshot, limits: self.limits, certificates: lives(&self.chores) };
         let side = [
@@ -278,9 +279,9 @@ impl Ready {
             tokio::spawn(agents.clone().run(alarms, stop.clone())),
             tokio::spawn(sign_ins.clone().watch_agents(stop.clone())),
         ];
-        let ldap = self
-            .ldap
-            .map(|listeners| listeners.run(sign_ins.clone(), applications.clone(), directory, stop.clone()));
+        let people = (sign_ins.clone(), passwords);
+        let ldap =
+            self.ldap.map(|listeners| listeners.run(people, applications.clone(), directory, stop.clone()));
         let applications = Arc::new(ApplicationsDoor::new(sign_ins, applications, self.limits.body));
         let agents = Arc::new(AgentsDoor::new(agents, self.limits.body));
         let own = async {
@@ -403,7 +404,7 @@ impl LdapListeners {
     /// Serves until `stop` is set.
     async fn run(
         self,
-        sign_ins: SignIns,
+        people: (SignIns, Passwords),
         applications: Applications,
         directory: Directory,
         stop: watch::Receiver<bool>,
@@ -415,7 +416,7 @@ impl LdapListeners {
                 tracing::error!(%error, "the directory cannot be read for LDAP");
             }
         }));
-        let door = Arc::new(LdapDoor::new(sign_ins, applications, directory, &self.key, self.settings));
+        let door = Arc::new(LdapDoor::new(people, applications, directory, &self.key, self.settings));
         let tls_first = async {
             if let Some(listener) = self.tls_first {
                 listener.speak(Arc::new(Ldaps(door.clone())), stop.clone()).await;

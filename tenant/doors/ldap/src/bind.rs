@@ -26,8 +26,8 @@ use std::sync::Arc;
 use std::time::Instant;
 use uuid::Uuid;
 
-/// A refusal, and what the control of the password policy says beside it.
-pub(crate) type Refused = (Outcome, Option<PasswordPolicyError>);
+/// An outcome, and what the control of the password policy says beside it.
+pub(crate) type Answered = (Outcome, Option<PasswordPolicyError>);
 
 /// Who is signed in on a connection.
 #[derive(Debug, Clone)]
@@ -38,6 +38,9 @@ pub(crate) enum Bound {
     Person {
         object: Uuid,
         mark: AccountMark,
+        /// The same after the person has changed the password on this connection: until the directory has the new one, both
+        /// count.
+        changed: Option<AccountMark>,
     },
 }
 
@@ -51,6 +54,14 @@ pub(crate) struct Session {
     proof: Option<SecretProof>,
     application: Option<Uuid>,
 }
+
+/// The words when a person's application is not known.
+pub(crate) const NO_APPLICATION: &str = "no application is known for this connection: bind as an application first, or \
+                                         give one the networks that its people and servers connect from";
+
+/// Seconds before its expiry from which clients are warned of a password that expires: 14 days. Most domains have passwords
+/// of 42 days or more, and clients that show each warning would show it all year.
+const WARNING: u32 = 14 * 86_400;
 
 /// The words when a connection has lost its rights, or never had any.
 const NOT_BOUND: &str = "nobody is signed in on this connection, or not any more: bind first";
@@ -86,11 +97,13 @@ impl Session {
                     Err(refused())
                 }
             }
-            Bound::Person { object, mark } => {
+            Bound::Person { object, mark, changed } => {
                 let seen = image.seen_by(&app);
-                let found =
-                    seen.by_id(*object).filter(|found| found.is_enabled(now) && found.mark() == *mark);
-                found.map(drop).ok_or_else(refused)?;
+                let holds = |found: &SeenObject<'_>| {
+                    let own = found.mark();
+                    found.is_enabled(now) && (own == *mark || *changed == Some(own))
+                };
+                seen.by_id(*object).filter(holds).map(drop).ok_or_else(refused)?;
                 Ok(Reader { app, person: Some(*object) })
             }
         }
@@ -110,6 +123,17 @@ impl Session {
         }
     }
 
+    /// The person who is signed in has changed the password on this connection, to one that was set at this FILETIME. The
+    /// rights go on. Without the time the new password could not be told from a later one: then nobody is signed in.
+    pub(crate) fn password_changed(&mut self, at: Option<i64>) {
+        if let Bound::Person { object, mark, .. } = self.bound {
+            self.bound = match at.map(|at| mark.with_password_set(at)) {
+                None => Bound::Nobody,
+                changed => Bound::Person { object, mark, changed },
+            };
+        }
+    }
+
     /// The application whose people sign in on this connection.
     pub(crate) fn application(&self, image: &Image) -> Option<Arc<LdapApplication>> {
         let proved = self.proof.as_ref().and_then(|proof| {
@@ -118,6 +142,11 @@ impl Session {
         });
         proved.or_else(|| image.application_at(self.from)).cloned()
     }
+}
+
+/// The password for octets that are no text. No account has it. The attempt counts, as with any wrong one.
+pub(crate) fn impossible_password() -> Password {
+    Password::new("\u{fffd}".repeat(8))
 }
 
 /// The distinguished name of an application.
@@ -137,12 +166,7 @@ fn named_application(name: &DistinguishedName) -> Option<&str> {
 
 impl LdapDoor {
     /// Signs in. Before the answer nobody is signed in on the connection.
-    pub(crate) async fn bind(
-        &self,
-        session: &mut Session,
-        bind: Bind,
-        arrived: Instant,
-    ) -> (Outcome, Option<PasswordPolicyError>) {
+    pub(crate) async fn bind(&self, session: &mut Session, bind: Bind, arrived: Instant) -> Answered {
         session.bound = Bound::Nobody;
         let refuse = |code, words: &str| (Outcome::new(code, words), None);
         // 1. What is no sign-in.
@@ -151,8 +175,7 @@ impl LdapDoor {
         }
         let password = match bind.credentials {
             Credentials::Simple(password) => password,
-            // No account has such a password. The attempt counts, as with any wrong one.
-            Credentials::NotText => Password::new("\u{fffd}".repeat(8)),
+            Credentials::NotText => impossible_password(),
             Credentials::Sasl(_) | Credentials::Other => {
                 let words = "only simple binds, with name and password";
                 return refuse(ResultCode::AuthMethodNotSupported, words);
@@ -205,7 +228,7 @@ impl LdapDoor {
         parsed: Option<&DistinguishedName>,
         password: Password,
         arrived: Instant,
-    ) -> (Outcome, Option<PasswordPolicyError>) {
+    ) -> Answered {
         let refuse = |code, words: &str| (Outcome::new(code, words), None);
         // 1. The application, and the account as it is before the decision: what changes during it ends the rights.
         if self.follow().await.is_err() {
@@ -217,9 +240,7 @@ impl LdapDoor {
             Some((app, user, mark))
         });
         let Some((app, user, account)) = found.flatten() else {
-            let words = "no application is known for this connection: bind as an application first, or give one the \
-                         networks that its people and servers connect from";
-            return refuse(ResultCode::UnwillingToPerform, words);
+            return refuse(ResultCode::UnwillingToPerform, NO_APPLICATION);
         };
         // 2. The decision.
         let (applications, application, by) =
@@ -242,9 +263,18 @@ impl LdapDoor {
             session.proof = None;
         }
         if let Some(mark) = mark {
-            session.bound = Bound::Person { object: person.object, mark };
+            session.bound = Bound::Person { object: person.object, mark, changed: None };
         }
         (Outcome::new(ResultCode::Success, ""), None)
+    }
+
+    /// Seconds until the password of the person who has signed in expires. None: nobody has, it does not soon, or the database
+    /// fails, for which no sign-in fails.
+    pub(crate) async fn expires_in(&self, session: &Session) -> Option<u32> {
+        let Bound::Person { object, .. } = session.bound else { return None };
+        let passwords = self.passwords.clone();
+        let ends = tokio::task::spawn_blocking(move || passwords.expires_at(object)).await.ok()?.ok()??;
+        u32::try_from(ends.saturating_sub(unix_now())).ok().filter(|left| *left <= WARNING)
     }
 
     async fn mark_of(&self, app: &Arc<LdapApplication>, object: Uuid) -> Option<AccountMark> {
@@ -305,7 +335,7 @@ pub(crate) fn caller(app: &LdapApplication, from: IpAddr) -> Caller {
 }
 
 /// The answer where a person's sign-in was not accepted.
-pub(crate) fn not_signed_in(decided: &Result<Verdict, NotAuthenticated>) -> Refused {
+pub(crate) fn not_signed_in(decided: &Result<Verdict, NotAuthenticated>) -> Answered {
     let refuse = |code, words: &str| (Outcome::new(code, words), None);
     match decided {
         Ok(Verdict::Refused { disclosed, .. }) => refused(*disclosed),
@@ -321,12 +351,13 @@ pub(crate) fn not_signed_in(decided: &Result<Verdict, NotAuthenticated>) -> Refu
 
 /// The answer to a refused sign-in. Clients of AD read the number behind `data`. Without the right password, and for who is
 /// not assigned, there is none.
-fn refused(disclosed: Option<Disclosable>) -> Refused {
+fn refused(disclosed: Option<Disclosable>) -> Answered {
     let (words, policy) = match disclosed {
         None => ("the name or the password is wrong, or the account may not sign in", None),
         Some(Disclosable::MustChangePassword) => (
             "AcceptSecurityContext error, data 773: the password must be changed first",
-            Some(PasswordPolicyError::ChangeAfterReset),
+            // Not changeAfterReset: that goes with a bind that succeeds, and SSSD ignores it beside a refusal.
+            Some(PasswordPolicyError::PasswordExpired),
         ),
         Some(Disclosable::PasswordExpired) => (
             "AcceptSecurityContext error, data 532: the password has expired",
@@ -340,8 +371,12 @@ fn refused(disclosed: Option<Disclosable>) -> Refused {
     (Outcome::new(ResultCode::InvalidCredentials, words), policy)
 }
 
-/// The control that tells a client of the password policy draft more.
-pub(crate) fn policy_control(wanted: bool, error: Option<PasswordPolicyError>) -> Vec<ResponseControl> {
-    let control = ResponseControl::PasswordPolicy { expires_in: None, error };
+/// The control of the password policy, for a client that wants it.
+pub(crate) fn policy_control(
+    wanted: bool,
+    expires_in: Option<u32>,
+    error: Option<PasswordPolicyError>,
+) -> Vec<ResponseControl> {
+    let control = ResponseControl::PasswordPolicy { expires_in, error };
     if wanted { vec![control] } else { Vec::new() }
 }

@@ -1,10 +1,11 @@
 //! The door: the handles that it holds.
-//! Neighbours: [`super::connection`] serves each connection, `bind` signs in, `search` searches.
+//! Neighbours: [`super::connection`] serves each connection, `bind` signs in, `change_password` changes passwords, `search` searches.
 
 use super::cookie::Cookies;
 use super::response::{Operation, ResultCode};
 use landbridge_tenant_core::applications::Applications;
 use landbridge_tenant_core::directory::Directory;
+use landbridge_tenant_core::passwords::Passwords;
 use landbridge_tenant_core::sign_ins::SignIns;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -35,6 +36,7 @@ const LARGE_SEARCHES: usize = 4;
 #[derive(Debug)]
 pub struct LdapDoor {
     pub(crate) sign_ins: SignIns,
+    pub(crate) passwords: Passwords,
     pub(crate) applications: Applications,
     pub(crate) directory: Directory,
     pub(crate) settings: Settings,
@@ -53,7 +55,7 @@ pub(crate) struct NotRead;
 impl LdapDoor {
     /// Creates the door. `key` authenticates its paging cookies.
     pub fn new(
-        sign_ins: SignIns,
+        (sign_ins, passwords): (SignIns, Passwords),
         applications: Applications,
         directory: Directory,
         key: &[u8; 32],
@@ -62,7 +64,17 @@ impl LdapDoor {
         let cookies = Cookies::new(key);
         let (following, large, connections) =
             (Mutex::new(()), std::sync::Mutex::default(), AtomicU64::new(0));
-        Self { sign_ins, applications, directory, settings, cookies, following, large, connections }
+        Self {
+            sign_ins,
+            passwords,
+            applications,
+            directory,
+            settings,
+            cookies,
+            following,
+            large,
+            connections,
+        }
     }
 
     /// Counts a request and its result.

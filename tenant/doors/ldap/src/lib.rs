@@ -10,6 +10,7 @@
 //! - `framing.rs`: how many bytes a message has, and its elements within bounds
 //! - `message.rs`: requests, decoded
 //! - `controls.rs`: the controls of requests and answers
+//! - `password_modify.rs`: the value of a request to change a password
 //! - `response.rs`: answers, encoded
 //! - `schema.rs`: attributes by name, and which of them a search returns
 //! - `schema/rules.rs`: syntaxes and matching rules
@@ -27,6 +28,7 @@
 //! - `worker.rs`: answers the requests of a connection in their order
 //! - `public.rs`: answers what everybody may ask: the root DSE and the subschema
 //! - `bind.rs`: who is signed in on a connection
+//! - `change_password.rs`: people change their own passwords
 //! - `search.rs`: searches and comparisons
 //! - `order.rs`: the order that a client wants
 //! - `candidates.rs`: the entries that can fulfil a filter, by what is indexed
@@ -38,6 +40,7 @@
 
 mod bind;
 mod candidates;
+mod change_password;
 pub mod connection;
 pub mod controls;
 pub mod cookie;
@@ -48,6 +51,7 @@ pub mod framing;
 pub mod matching;
 pub mod message;
 mod order;
+pub mod password_modify;
 mod public;
 pub mod response;
 pub mod root_dse;

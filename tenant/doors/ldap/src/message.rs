@@ -433,7 +433,7 @@ fn part(content: &[u8], tag: u8) -> Result<(Element<'_>, &[u8]), Refused> {
 }
 
 /// The text of an entry's name.
-fn entry_name(content: &[u8], limits: &Limits) -> Result<String, Refused> {
+pub(crate) fn entry_name(content: &[u8], limits: &Limits) -> Result<String, Refused> {
     const WRONG: Refused = (ResultCode::InvalidDnSyntax, "the name is no text");
     if content.len() > limits.name {
         return Err(excess("the name of an entry is too long"));

@@ -44,7 +44,6 @@ pub(crate) async fn public(
             naming_contexts: &contexts,
             last_change,
             start_tls,
-            password_modify: false,
             version: env!("CARGO_PKG_VERSION"),
         };
         ("", dse.attributes())

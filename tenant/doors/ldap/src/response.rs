@@ -50,6 +50,8 @@ pub enum ResultCode {
     UndefinedAttributeType,
     /// 18: the attribute has no rule for this comparison.
     InappropriateMatching,
+    /// 19: the directory's rules refuse the new value.
+    ConstraintViolation,
     /// 21: a value does not fit its syntax.
     InvalidAttributeSyntax,
     /// 32: there is no such entry.
@@ -90,6 +92,7 @@ impl ResultCode {
             Self::NoSuchAttribute => Written::NoSuchAttribute,
             Self::UndefinedAttributeType => Written::UndefinedAttributeType,
             Self::InappropriateMatching => Written::InappropriateMatching,
+            Self::ConstraintViolation => Written::ConstraintViolation,
             Self::InvalidAttributeSyntax => Written::InvalidAttributeSyntax,
             Self::NoSuchObject => Written::NoSuchObject,
             Self::InvalidDnSyntax => Written::InvalidDnSyntax,

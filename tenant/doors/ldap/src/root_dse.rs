@@ -6,7 +6,8 @@ use super::response::ReturnedAttribute;
 
 /// StartTLS (RFC 4511 4.14).
 pub const START_TLS: &str = "1.3.6.1.4.1.1466.20037";
-/// Password Modify (RFC 3062).
+/// Password Modify (RFC 3062). It is listed always: whether it works depends on the domain of each person and on its agents
+/// at that moment, and clients keep what they read here. Where it does not, the answer says so in words.
 pub const PASSWORD_MODIFY: &str = "1.3.6.1.4.1.4203.1.11.1";
 /// Who am I (RFC 4532).
 pub const WHO_AM_I: &str = "1.3.6.1.4.1.4203.1.11.3";
@@ -27,8 +28,6 @@ pub struct RootDse<'a> {
     pub last_change: Option<i64>,
     /// Whether StartTLS can be requested on this connection.
     pub start_tls: bool,
-    /// Whether passwords can be changed.
-    pub password_modify: bool,
     /// The version of the program.
     pub version: &'a str,
 }
@@ -36,9 +35,8 @@ pub struct RootDse<'a> {
 impl RootDse<'_> {
     /// The attributes. All but `objectClass` are operational.
     pub fn attributes(&self) -> Vec<ReturnedAttribute> {
-        let mut extensions = vec![WHO_AM_I];
+        let mut extensions = vec![WHO_AM_I, PASSWORD_MODIFY];
         extensions.extend(self.start_tls.then_some(START_TLS));
-        extensions.extend(self.password_modify.then_some(PASSWORD_MODIFY));
         let contexts: Vec<&str> = self.naming_contexts.iter().map(String::as_str).collect();
         let only_context = contexts.get(..1).filter(|_| contexts.len() == 1).unwrap_or_default();
         let controls = [PAGED_RESULTS, SORT_REQUEST, SORT_RESPONSE, MANAGE_DSA_IT, PASSWORD_POLICY];
@@ -78,13 +76,8 @@ mod tests {
     #[test]
     fn one_naming_context_is_the_default_and_several_have_none() {
         let (one, two) = (["dc=a".to_owned()], ["dc=a".to_owned(), "dc=b".to_owned()]);
-        let dse = |naming_contexts| RootDse {
-            naming_contexts,
-            last_change: None,
-            start_tls: false,
-            password_modify: false,
-            version: "1",
-        };
+        let dse =
+            |naming_contexts| RootDse { naming_contexts, last_change: None, start_tls: false, version: "1" };
         assert_eq!(values(&dse(&one), "defaultNamingContext"), ["dc=a"]);
         assert_eq!(values(&dse(&two), "namingContexts"), ["dc=a", "dc=b"]);
         assert!(values(&dse(&two), "defaultNamingContext").is_empty());
@@ -92,17 +85,11 @@ mod tests {
     }
 
     #[test]
-    fn extensions_are_listed_only_if_they_can_be_requested() {
-        let mut dse = RootDse {
-            naming_contexts: &[],
-            last_change: None,
-            start_tls: false,
-            password_modify: false,
-            version: "1",
-        };
-        assert_eq!(values(&dse, "supportedExtension"), [WHO_AM_I]);
-        (dse.start_tls, dse.password_modify) = (true, true);
-        assert_eq!(values(&dse, "supportedExtension"), [WHO_AM_I, START_TLS, PASSWORD_MODIFY]);
+    fn start_tls_is_listed_only_where_it_can_be_requested() {
+        let mut dse = RootDse { naming_contexts: &[], last_change: None, start_tls: false, version: "1" };
+        assert_eq!(values(&dse, "supportedExtension"), [WHO_AM_I, PASSWORD_MODIFY]);
+        dse.start_tls = true;
+        assert_eq!(values(&dse, "supportedExtension"), [WHO_AM_I, PASSWORD_MODIFY, START_TLS]);
     }
 
     #[test]
@@ -111,7 +98,6 @@ mod tests {
             naming_contexts: &["dc=a".to_owned()],
             last_change: Some(7),
             start_tls: true,
-            password_modify: true,
             version: "1",
         };
         for one in dse.attributes() {

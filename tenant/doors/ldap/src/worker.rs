@@ -2,7 +2,7 @@
 //! before all behind it.
 //! Neighbours: [`super::connection`] reads the requests; `bind` and `search` do what is requested.
 
-use super::bind::{Session, policy_control};
+use super::bind::{Bound, Session, policy_control};
 use super::controls::{ResponseControl, SortResult};
 use super::cookie::{Binding, Position};
 use super::door::LdapDoor;
@@ -10,7 +10,7 @@ use super::message::{Extended, Message, Request, Search};
 use super::order::order;
 use super::public::{is_public, public};
 use super::response::{self, Operation, Outcome, ResultCode, answer};
-use super::root_dse::{START_TLS, WHO_AM_I};
+use super::root_dse::{PASSWORD_MODIFY, START_TLS, WHO_AM_I};
 use super::search::{self, AnswerLimits, Run, Step};
 use landbridge_door_listen::limits::Limits;
 use landbridge_wire::distinguished_name::DistinguishedName;
@@ -135,9 +135,10 @@ impl<W: AsyncWrite + Unpin> Worker<'_, W> {
         match request {
             Request::Bind(bind) => {
                 let (outcome, policy) = self.door.bind(&mut self.session, bind, arrived).await;
-                let is_bound = !matches!(self.session.bound, super::bind::Bound::Nobody);
-                (self.signed_in)(is_bound);
-                let controls = policy_control(controls.password_policy, policy);
+                self.note_signed_in();
+                let wanted = controls.password_policy;
+                let expires_in = if wanted { self.door.expires_in(&self.session).await } else { None };
+                let controls = policy_control(wanted, expires_in, policy);
                 self.finish(id, Operation::Bind, &outcome, &controls).await
             }
             Request::Search(search) if is_public(&search) => {
@@ -169,6 +170,13 @@ impl<W: AsyncWrite + Unpin> Worker<'_, W> {
                     Err(_) => Ok(()),
                 }
             }
+            Request::Extended(Extended { oid, value }) if oid == PASSWORD_MODIFY => {
+                let value = value.as_ref().map(|value| value.as_slice());
+                let (outcome, policy) = self.door.change_password(&mut self.session, value, arrived).await;
+                self.note_signed_in();
+                let controls = policy_control(controls.password_policy, None, policy);
+                self.finish(id, Operation::Extended, &outcome, &controls).await
+            }
             Request::Extended(Extended { oid, .. }) if oid == START_TLS => {
                 let outcome = Outcome::new(ResultCode::OperationsError, "TLS is in use already");
                 self.finish(id, Operation::Extended, &outcome, &[]).await
@@ -184,6 +192,11 @@ impl<W: AsyncWrite + Unpin> Worker<'_, W> {
             }
             Request::Unbind | Request::Abandon(_) => Ok(()),
         }
+    }
+
+    /// Passes on whether somebody is signed in.
+    fn note_signed_in(&self) {
+        (self.signed_in)(!matches!(self.session.bound, Bound::Nobody));
     }
 
     /// Who reads the directory as it is now. The error is the answer.

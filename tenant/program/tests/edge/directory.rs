@@ -14,7 +14,7 @@ use landbridge_wire::upload::{
 };
 use uuid::Uuid;
 
-fn upload(phs: &Identity, records: Vec<Record>, links: Vec<Link>) -> Upload {
+pub(crate) fn upload(phs: &Identity, records: Vec<Record>, links: Vec<Link>) -> Upload {
     Upload {
         instance: phs.instance(),
         domain_sid: Text::new(SID).unwrap(),

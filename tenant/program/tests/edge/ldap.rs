@@ -1,5 +1,7 @@
 //! LDAP: what OpenLDAP's own clients receive, over TLS and StartTLS.
 
+mod change_password;
+mod changing_agent;
 mod client;
 mod hostile;
 mod large;
