@@ -1,11 +1,12 @@
-//! Two tenants that serve LDAP, each for a domain of its own: one decides by digest, the other by agents. All tests of this
-//! binary share them, and each has people of its own.
+//! Two tenants that serve LDAP, each for a domain of its own: one decides by digest, the other by agents. In both an agent
+//! changes passwords, which may be changed again at once. All tests of this binary share them, and each has people of its own.
 
 use landbridge_tests::lab::program::{Finished, Running};
 use landbridge_tests::lab::{
     Domain, LdapServer, Person, Phs, PhsSettings, Population, PtaAgent, PtaSettings, RunningTenant,
     TenantSettings, person,
 };
+use serde_json::json;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
@@ -38,7 +39,7 @@ pub(crate) struct Stage {
     pub(crate) tenant: RunningTenant,
     pub(crate) server: LdapServer,
     phs: Phs,
-    _agent: Option<PtaAgent>,
+    _agent: PtaAgent,
     syncing: Mutex<()>,
     /// Held by the test whose application has this machine's address.
     address: Mutex<()>,
@@ -71,15 +72,19 @@ impl Stage {
             domain.create_group(group).unwrap();
         }
         domain.set_member(STAFF, TEAM, true).unwrap();
+        domain.set_policy(json!({ "minPwdAge": "0", "minPwdLength": "12" })).unwrap();
         let tenant = RunningTenant::start_for(&domain, &TenantSettings::default()).unwrap();
         let server = tenant.serve_ldap().unwrap();
         let phs = Phs::install(&PhsSettings::for_domain(&domain, "entra")).unwrap();
         phs.join(&tenant).unwrap();
-        let agent = (road == Road::Agents).then(|| {
-            let agent = PtaAgent::start(&PtaSettings::for_domain(&domain), &tenant).unwrap();
-            tenant.wait_for_connections(2, 30).unwrap();
-            agent
-        });
+        let settings = PtaSettings {
+            directory: "change_passwords = true".to_owned(),
+            ..PtaSettings::for_domain(&domain)
+        };
+        let agent = PtaAgent::start(&settings, &tenant).unwrap();
+        tenant.wait_for_connections(2, 30).unwrap();
+        let policy = ["domains", "policy", domain.name(), "--change-passwords", "on"];
+        tenant.run(&policy, None).unwrap().expect_code(0);
         let stage = Self {
             road,
             domain,
