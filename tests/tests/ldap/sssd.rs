@@ -1,6 +1,6 @@
-//! SSSD: names, groups and sign-ins of a Linux host, online and without the tenant.
+//! SSSD: names, groups and sign-ins of a Linux host, online and without the tenant, and changes of password.
 
-use crate::stage::{BASE, Cast, Credential, Road, Stage, run, stages};
+use crate::stage::{BASE, Cast, Credential, PEOPLE, Road, STAFF, Stage, run, run_with, stages};
 use landbridge_tests::lab::address::Address;
 use landbridge_tests::lab::program::{Finished, Running, wait_until};
 use landbridge_tests::lab::view::{self, View};
@@ -10,8 +10,9 @@ use std::fs;
 use std::net::{IpAddr, TcpStream};
 use tempfile::TempDir;
 
-/// The number of this test's people.
+/// The numbers of the tests' people.
 const CAST: u32 = 2;
+const CHANGING_CAST: u32 = 11;
 const NAME: &str = "tenant.example.com";
 const LDAPS: u16 = 636;
 /// A group of AD that everybody is in by `primaryGroupID`.
@@ -58,6 +59,17 @@ account requisite pam_deny.so
 account required pam_permit.so
 account sufficient pam_localuser.so
 account [default=bad success=ok user_unknown=ignore] pam_sss.so
+";
+
+/// Debian's `common-password` as the packages libpam-sss and libpam-pwquality leave it, and a session. `dictcheck=0`: the
+/// dictionary is in a package that is only recommended.
+const PAM_PASSWORD: &str = "\
+password requisite pam_pwquality.so retry=3 dictcheck=0
+password [success=2 default=ignore] pam_unix.so obscure use_authtok try_first_pass yescrypt
+password sufficient pam_sss.so use_authtok
+password requisite pam_deny.so
+password required pam_permit.so
+session required pam_permit.so
 ";
 
 /// The way from a host to the tenant, which can be cut without touching the tenant: it has an address of its own, by which
@@ -117,7 +129,9 @@ impl Host {
         let machine = machine.unwrap().seeing(view);
         machine.write("/etc/sssd/sssd.conf", &(sssd_conf(stage, by) + IMPATIENT), 0o600).unwrap();
         machine.write("/etc/nsswitch.conf", NSSWITCH, 0o644).unwrap();
-        machine.write("/etc/pam.d/login", PAM, 0o644).unwrap();
+        for program in ["login", "su", "passwd"] {
+            machine.write(&format!("/etc/pam.d/{program}"), &format!("{PAM}{PAM_PASSWORD}"), 0o644).unwrap();
+        }
         let mut command = machine.daemon("sssd").unwrap();
         command.args(["-i", "--logger=stderr"]);
         let sssd = Running::start(command, None, &machine.output()).unwrap();
@@ -144,6 +158,22 @@ impl Host {
         Some(groups)
     }
 
+    /// Runs `passwd` as somebody, who types these lines.
+    fn passwd(&self, name: &str, typed: &[&str]) -> Finished {
+        let id = |which: &str| self.run(&["id", which, name]).expect_code(0).stdout.trim().to_owned();
+        let (user, group) = (format!("--reuid={}", id("--user")), format!("--regid={}", id("--group")));
+        let mut command = self.machine.command("setpriv").unwrap();
+        command.args([&user, &group, "--clear-groups", "passwd"]);
+        run_with(command, Some(lines(typed).as_bytes()))
+    }
+
+    /// Runs `id` as somebody through `su`, which asks for the password and has it changed if it must be.
+    fn su(&self, name: &str, typed: &[&str]) -> Finished {
+        let mut command = self.machine.command("su").unwrap();
+        command.args(["--command", "id --user --name", name]);
+        run_with(command, Some(lines(typed).as_bytes()))
+    }
+
     /// Signs in as at the console. Returns whether that succeeds.
     fn signs_in(&self, name: &str, password: &str) -> bool {
         let mut command = self.machine.command("pamtester").unwrap();
@@ -155,6 +185,87 @@ impl Host {
         let refused = said.contains("Authentication failure") || said.contains("User not known");
         assert_ne!(done.code == Some(0), refused, "{name}: {done}");
         !refused
+    }
+}
+
+/// What somebody types, line by line.
+fn lines(typed: &[&str]) -> String {
+    typed.iter().map(|line| format!("{line}\n")).collect()
+}
+
+/// An application to which connections over a way belong. It ends before the way: the way's address may be another one's then.
+struct Belonging<'a> {
+    stage: &'a Stage,
+    application: &'static str,
+    address: String,
+}
+
+impl<'a> Belonging<'a> {
+    fn of(stage: &'a Stage, application: &'static str, way: &Way) -> Self {
+        let belonging = Self { stage, application, address: way.address.ip().to_string() };
+        belonging.change("--add");
+        belonging
+    }
+
+    fn change(&self, change: &str) {
+        let command = ["apps", "networks", self.application, change, &self.address];
+        self.stage.tenant.run(&command, None).unwrap().expect_code(0);
+    }
+}
+
+impl Drop for Belonging<'_> {
+    fn drop(&mut self) {
+        self.change("--remove");
+    }
+}
+
+#[test]
+fn people_change_their_passwords_with_passwd_and_on_the_way_in_when_they_have_expired() {
+    for stage in stages() {
+        let cast = stage.cast(CHANGING_CAST);
+        stage.prepare(&cast);
+        let (must, soon) = (person(CHANGING_CAST * PEOPLE + 8), &cast.nested);
+        stage.domain.set_member(STAFF, &must.sam, true).unwrap();
+        stage.domain.must_change(&must.sam).unwrap();
+        stage.domain.age_password(&cast.changed.sam, 400).unwrap();
+        // Of the 180 days that a password lasts in the lab. SSSD warns in the last seven.
+        stage.domain.age_password(&soon.sam, 175).unwrap();
+        stage.sync();
+        let by = stage.application("sssd-passwords", &["--all-groups"]);
+        let way = Way::open(stage);
+        let _belonging = Belonging::of(stage, "sssd-passwords", &way);
+        let host = Host::start(stage, &way, &by);
+        let follow = || {
+            if stage.road == Road::Digest {
+                stage.sync();
+            }
+        };
+        // 1. A reason of AD, which SSSD shows; then another password.
+        let Person { sam, password, .. } = &cast.direct;
+        let (short, new) = ("Zu-Ku4z!bt", "Zweite-Werft-2!");
+        let refused = host.passwd(sam, &[password, short, short]);
+        let words = "Server message: the new password is too short: it needs 12 characters";
+        assert!(refused.code != Some(0) && refused.stdout.contains(words), "{refused}");
+        assert!(host.signs_in(sam, password), "{:?}", stage.road);
+        let wrong = host.passwd(sam, &[&cast.direct.wrong_password(), new, new]);
+        assert!(wrong.code != Some(0) && wrong.stdout.contains("Old password not accepted"), "{wrong}");
+        host.passwd(sam, &[password, new, new]).expect_code(0);
+        follow();
+        assert!(host.signs_in(sam, new) && !host.signs_in(sam, password), "{:?}", stage.road);
+        // 2. Expired, or to be changed at the next sign-in: the program that signs in has it changed.
+        for Person { sam, password, .. } in [&cast.changed, &must] {
+            let new = "Dritte-Werft-3!";
+            let inside = host.su(sam, &[password, password, new, new]).expect_code(0);
+            let said: Vec<&str> = inside.stdout.lines().collect();
+            assert_eq!(said, ["Password expired. Change your password now.", sam], "{inside}");
+            follow();
+            let again = host.su(sam, &[new]).expect_code(0);
+            assert_eq!(again.stdout.trim(), sam, "{again}");
+            assert_ne!(host.su(sam, &[password]).code, Some(0));
+        }
+        // 3. A warning.
+        let warned = host.su(&soon.sam, &[&soon.password]).expect_code(0);
+        assert!(warned.stdout.starts_with("Your password will expire in "), "{warned}");
     }
 }
 
@@ -174,11 +285,10 @@ fn a_host_has_names_groups_and_sign_ins_also_while_the_tenant_is_away() {
         };
         let by = stage.application("sssd", seen);
         let mut way = Way::open(stage);
-        let address = way.address.ip().to_string();
         let apps = |words: &[&str]| {
             stage.tenant.run(&[&["apps"], words].concat(), None).unwrap().expect_code(0);
         };
-        apps(&["networks", "sssd", "--add", &address]);
+        let _belonging = Belonging::of(stage, "sssd", &way);
         let host = Host::start(stage, &way, &by);
         let Cast { direct, nested, stranger, disabled, expired, changed, .. } = &cast;
         let right = |who: &Person| host.signs_in(&who.sam, &who.password);
