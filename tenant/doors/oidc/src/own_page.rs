@@ -52,11 +52,18 @@ impl OidcDoor {
         let page = Account {
             change_password: path::CHANGE_PASSWORD.parse().ok().filter(|_| can_change),
             notice: notice.and_then(password_notice),
+            expires_in: self.expires_in(session.object, now),
             ..page
         };
         let mut answer = page_of(StatusCode::OK, page.html(&self.frame(asked)), Scripts::None, None);
         answer.headers_mut().extend(cookies::set(FORM, &value).map(|value| (SET_COOKIE, value)));
         Ok(answer)
+    }
+
+    /// Whole days until the password of this account expires. None: it does not, or when is not known. Blocks.
+    fn expires_in(&self, object: Uuid, now: i64) -> Option<u32> {
+        let seconds = self.passwords.expires_at(object).ok()??.saturating_sub(now);
+        u32::try_from(seconds / 86_400).ok()
     }
 
     /// The forms that end sessions: one that is named, or all but this one. Blocks.
@@ -131,6 +138,7 @@ impl OidcDoor {
             end_other_sessions: path(path::END_OTHER_SESSIONS)?,
             change_password: None,
             notice: None,
+            expires_in: None,
             applications: content.applications.into_iter().map(application).collect(),
             sessions: content.sessions.into_iter().map(session).collect(),
             sign_ins: content.sign_ins.into_iter().map(sign_in).collect(),

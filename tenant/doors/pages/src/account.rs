@@ -3,7 +3,7 @@
 use crate::display_text::DisplayText;
 use crate::frame::{CSRF_FIELD, Chrome, Frame, html_of};
 use crate::link::{Link, Path};
-use crate::sentence::TimeSentence;
+use crate::sentence::{Sentence, TimeSentence};
 use crate::texts::Texts;
 use askama::Template;
 
@@ -32,6 +32,8 @@ pub struct Account {
     pub change_password: Option<Path>,
     /// What the person must know of a change of password.
     pub notice: Option<PasswordNotice>,
+    /// Whole days until the password expires. None: it does not, or when is not known.
+    pub expires_in: Option<u32>,
     /// The applications that are assigned to the person.
     pub applications: Vec<AssignedApplication>,
     /// The open sessions.
@@ -153,6 +155,7 @@ struct View<'a> {
     sessions: Vec<SessionView<'a>>,
     has_other_sessions: bool,
     notice: Option<&'static str>,
+    expires: Option<Sentence<'a>>,
     sign_ins: Vec<SignInView<'a>>,
 }
 
@@ -190,7 +193,9 @@ impl Account {
     pub fn html(&self, frame: &Frame<'_>) -> String {
         let t = Texts::of(frame.language);
         let sign_ins = self.sign_ins.iter().take(SIGN_INS_SHOWN);
+        let days = self.expires_in.map(|days| days.to_string());
         html_of(&View {
+            expires: days.as_deref().map(|days| Sentence::new(t.password_expires, days)),
             chrome: Chrome::new(frame, t.account_title),
             page: self,
             sessions: self.sessions.iter().map(|session| SessionView::new(session, t)).collect(),

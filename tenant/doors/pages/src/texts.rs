@@ -160,6 +160,7 @@ texts! {
 
     // A person's own page.
     account_title: "Your account", "Ihr Konto";
+    password_expires: "Days until your password expires: {count}", "Tage, bis Ihr Passwort abläuft: {count}";
     applications: "Applications", "Anwendungen";
     no_applications: "No application is assigned to you.", "Ihnen ist keine Anwendung zugewiesen.";
     sessions: "Sessions and devices", "Sitzungen und Geräte";

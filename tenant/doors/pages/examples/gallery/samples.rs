@@ -214,6 +214,7 @@ fn account(language: Language) -> Result<Account> {
         end_other_sessions: "/account/end-other-sessions".parse()?,
         change_password: Some("/change-password".parse()?),
         notice: None,
+        expires_in: Some(17),
         applications: vec![
             application("Wiki", Some("https://wiki.corp.example/"))?,
             application("Nextcloud", Some("https://cloud.corp.example/"))?,
