@@ -14,8 +14,8 @@
 use super::account::{self, BindOwner, OF_DOMAIN, OF_SETTINGS, OwnEntry};
 use super::check::{self, Checked, Finding, Usable};
 use super::check_account::{self, AccountName};
-use super::config::{ControllerConfig, DefenceConfig, DirectoryConfig};
-use super::controller::{Connection, ControllerHealth};
+use super::config::{DefenceConfig, DirectoryConfig};
+use super::controller::{Connection, ControllerHealth, Shared};
 use super::discover::Controllers;
 use super::failed_binds::{self, BindKey, Counts, FailedBinds, LockoutPolicy, PolicyOf};
 use super::requested::RequestedAccount;
@@ -58,7 +58,7 @@ pub(super) struct Tried {
     /// After a good bind: what the account's own entry shows.
     pub(super) own: Option<OwnEntry>,
     /// The domain controller.
-    pub(super) controller: ControllerConfig,
+    pub(super) controller: Shared,
 }
 
 /// The reservation of one bind. One that is dropped without [`Self::settle`] counts as failed.
@@ -106,7 +106,7 @@ impl Validator {
         if !may_be_tried(password) {
             return Ok(DirectoryVerdict::Wrong);
         }
-        let Tried { verdict, .. } = self.try_password(requested, password, by).await?;
+        let Tried { verdict, .. } = self.try_password(requested, password, None, by).await?;
         // Refusals leave together.
         if verdict != DirectoryVerdict::Valid {
             tokio::time::sleep_until(departure(arrived, Instant::now()).into()).await;
@@ -114,11 +114,13 @@ impl Validator {
         Ok(verdict)
     }
 
-    /// Binds once with this password, within the bounds of this agent. Returns by `by`.
+    /// Binds once with this password, within the bounds of this agent: at this domain controller, or at the first one that
+    /// can be used. Returns by `by`.
     pub(super) async fn try_password(
         &self,
         requested: &RequestedAccount,
         password: &Password,
+        at: Option<&Shared>,
         by: Instant,
     ) -> Result<Tried, NoVerdict> {
         // 1. A reservation among the failed binds, or no bind at all.
@@ -126,7 +128,14 @@ impl Validator {
         lock(&self.failed).reserve(key, Instant::now()).map_err(|why| NoVerdict { why, tried: false })?;
         let reservation = Reservation { failed: &self.failed, key, counts: Counts::Failed };
         // 2. The bind.
-        let connection = match self.connection(by).await {
+        let connection = match at {
+            Some(controller) => match tokio::time::timeout_at(by.into(), controller.connection()).await {
+                Ok(connection) => connection.map_err(|_| Decline::NoDirectory),
+                Err(_) => Err(Decline::TooLate),
+            },
+            None => self.connection(by).await,
+        };
+        let connection = match connection {
             Ok(connection) => connection,
             Err(why) => {
                 reservation.settle(Counts::Nothing);

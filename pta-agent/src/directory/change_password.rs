@@ -74,7 +74,7 @@ impl Validator {
         }
         // 2. The old password, as a sign-in tries it.
         let tried =
-            if may_be_tried(&old) { Some(self.try_password(requested, &old, by).await?) } else { None };
+            if may_be_tried(&old) { Some(self.try_password(requested, &old, None, by).await?) } else { None };
         let shown = match &tried {
             Some(Tried { verdict: DirectoryVerdict::Valid, own: Some(own), .. }) => own.account.as_deref(),
             // The built-in accounts are protected, whatever else is known of them.
@@ -96,13 +96,13 @@ impl Validator {
         };
         // 3. The change, at the domain controller that has just answered.
         let until = by.checked_sub(FOR_THE_BIND).unwrap_or(by);
-        let exchanged = self.exchange(&controller, (&name, old), &new, until).await?;
+        let exchanged = self.exchange(controller.config(), (&name, old), &new, until).await?;
         if let Exchanged::Refused(why) = exchanged {
             return Ok(ChangeOutcome::NewRefused(why));
         }
-        // 4. Whose password it is now.
+        // 4. Whose password it is now, at the same domain controller: others may not have it yet.
         let was_changed = matches!(exchanged, Exchanged::Changed);
-        match self.try_password(requested, &new, by).await {
+        match self.try_password(requested, &new, Some(&controller), by).await {
             Ok(Tried { verdict: DirectoryVerdict::Valid, own, .. }) => {
                 return Ok(ChangeOutcome::Changed { password_set: own.and_then(|own| own.password_set) });
             }

@@ -266,9 +266,9 @@ impl Session {
 }
 
 impl Connection {
-    /// The domain controller, as it is configured or was found.
-    pub(super) fn controller(&self) -> &ControllerConfig {
-        &self.controller.config
+    /// The domain controller.
+    pub(super) fn controller(&self) -> &Shared {
+        &self.controller
     }
 
     /// Binds once, by one form of name: a second one after a refusal could be a second bad password. A connection

@@ -20,9 +20,10 @@ use landbridge_tenant_rules::relay::{AgentAnswer, NoAnswer, PasswordPair};
 use landbridge_tenant_rules::sign_in::{Facts, effects_of_change};
 use landbridge_tenant_store::policies::password_policy;
 use landbridge_tenant_store::tables::{audit, changes, digests, names, password_changes};
-use landbridge_tenant_store::{Store, StoreError, facts};
+use landbridge_tenant_store::{Store, StoreError, Writing, facts};
 use landbridge_wire::change::ChangeOutcome;
 pub use landbridge_wire::change::{NewRefused, PasswordRules};
+use landbridge_wire::upload::Stamp;
 use std::sync::Arc;
 use tokio::task::spawn_blocking;
 use uuid::Uuid;
@@ -100,6 +101,8 @@ struct Ready {
     domain: i64,
     account: Principal,
     name: String,
+    /// The stamp of the digest of the old password. None: there is none.
+    digest: Option<Stamp>,
     facts: Facts,
 }
 
@@ -251,7 +254,9 @@ impl Passwords {
             return refused(Why::NoSid);
         };
         // Privileged accounts stay out even where the domain permits their digests.
-        let known = self.store.read(|reading| facts::known_account(reading, object, None))?;
+        let (known, digest) = self.store.read(|reading| {
+            Ok((facts::known_account(reading, object, None)?, digests::find(reading, object)?))
+        })?;
         let Some(known) = known else { return refused(Why::UnknownName) };
         if known.object.privileged || is_privileged(rid, &known.attributes) {
             return refused(Why::Privileged);
@@ -263,7 +268,8 @@ impl Passwords {
             Offer::NoAgent => return Ok(Err(Changed::NoAnswer(NoAnswer::NoAgent))),
         }
         let account = Principal { object, rid };
-        Ok(Ok(Ready { object, domain: row, account, name, facts }))
+        let digest = digest.map(|digest| digest.stamp);
+        Ok(Ok(Ready { object, domain: row, account, name, digest, facts }))
     }
 
     /// Writes down what an agent answered. Blocks.
@@ -299,10 +305,10 @@ impl Passwords {
         let changed = match outcome {
             ChangeOutcome::Changed { password_set } => {
                 let erased = self.store.write("password-changed", |writing| {
-                    let dropped = digests::find(writing, object)?;
-                    let erased = digests::erase(writing, object)?;
-                    let stamp = dropped.as_ref().map(|digest| &digest.stamp);
-                    password_changes::note(writing, object, stamp, password_set, now)?;
+                    let erased = drop_digest(writing, ready)?;
+                    if digests::find(writing, object)?.is_none() {
+                        password_changes::note(writing, object, ready.digest.as_ref(), password_set, now)?;
+                    }
                     let ended = end_others_after_change(writing, (object, session), password_set, now)?;
                     changes::note_object(writing, object, now)?;
                     let (action, detail) = ("password-changed", format!("sessions ended: {ended}{by}"));
@@ -314,7 +320,7 @@ impl Passwords {
             }
             ChangeOutcome::NotKnown => {
                 let erased = self.store.write("password-change-not-known", |writing| {
-                    let erased = digests::erase(writing, object)?;
+                    let erased = drop_digest(writing, ready)?;
                     if erased {
                         password_changes::want(writing, object, now)?;
                     }
@@ -361,6 +367,15 @@ impl Passwords {
     }
 }
 
+/// Drops the digest of the old password. False: there is none, or phs has brought another one since the agent was asked.
+fn drop_digest(writing: &Writing<'_>, ready: &Ready) -> Result<bool, StoreError> {
+    let held = digests::find(writing, ready.object)?.map(|digest| digest.stamp);
+    if held.is_none() || held != ready.digest {
+        return Ok(false);
+    }
+    digests::erase(writing, ready.object)
+}
+
 /// Whether a FILETIME is about now, which is in seconds since 1970.
 fn is_about_now(filetime: i64, now: i64) -> bool {
     (filetime / 10_000_000).saturating_sub(EPOCHS).abs_diff(now) <= MOST_SKEW.unsigned_abs()
@@ -382,3 +397,6 @@ fn reason(why: &NewRefused) -> String {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

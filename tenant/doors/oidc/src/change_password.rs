@@ -116,8 +116,9 @@ impl OidcDoor {
         let to = self.destination(asked, &form)?;
         let now = unix_now();
         let typed = form.get(NAME_FIELD).unwrap_or_default().trim().to_owned();
-        // 2. A session of the same person goes on after the change.
-        let session = match self.session(asked, now)? {
+        // 2. At the own page a session of the same person goes on after the change. On the way to an application another one
+        //    begins, as by a sign-in.
+        let session = match self.session(asked, now)?.filter(|_| matches!(to, Destination::OwnPage)) {
             Some(session)
                 if self.provider.sign_in_name(&session).is_ok_and(|name| name.as_ref() == Some(&typed)) =>
             {
