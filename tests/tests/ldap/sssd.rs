@@ -228,8 +228,8 @@ fn people_change_their_passwords_with_passwd_and_on_the_way_in_when_they_have_ex
         stage.domain.set_member(STAFF, &must.sam, true).unwrap();
         stage.domain.must_change(&must.sam).unwrap();
         stage.domain.age_password(&cast.changed.sam, 400).unwrap();
-        // Of the 180 days that a password lasts in the lab. SSSD warns in the last seven.
-        stage.domain.age_password(&soon.sam, 175).unwrap();
+        // Of the 180 days that a password lasts in the lab.
+        stage.domain.age_password(&soon.sam, 168).unwrap();
         stage.sync();
         let by = stage.application("sssd-passwords", &["--all-groups"]);
         let way = Way::open(stage);
