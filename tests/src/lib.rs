@@ -111,7 +111,7 @@
 //! - `tests/oidc/pages.rs`: every page in every width, colour scheme and language
 //! - `tests/ldap/main.rs`: LDAP clients on a real domain: the list of tests
 //! - `tests/ldap/stage.rs`: a tenant that decides by digest, and one that decides by agents
-//! - `tests/ldap/openldap.rs`: ldapsearch and ldapwhoami
+//! - `tests/ldap/openldap.rs`: ldapsearch, ldapwhoami and ldappasswd
 //! - `tests/ldap/clients.rs`: scripts for Python, PHP and Node.js, and sign-ins of all kinds through them
 //! - `tests/ldap/apache.rs`: Apache's mod_authnz_ldap: passwords, groups in groups, filters
 //! - `tests/ldap/python.rs`: python-ldap: pages, order, the whole schema; and django-auth-ldap
@@ -120,7 +120,8 @@
 //! - `tests/ldap/differential.rs`: the same searches find the same at a tenant and at slapd
 //! - `tests/ldap/freeradius.rs`: FreeRADIUS, asked by radclient and eapol_test
 //! - `tests/ldap/dovecot.rs`: Dovecot, by IMAP
-//! - `tests/ldap/sssd.rs`: SSSD: names, groups and sign-ins of a host, with the tenant and without
+//! - `tests/ldap/silence.rs`: no password of a change is written anywhere
+//! - `tests/ldap/sssd.rs`: SSSD: names, groups, sign-ins and passwords of a host, with the tenant and without
 //! - `tests/pta/main.rs`: pass-through authentication, end to end: the list of tests
 //! - `tests/pta/stage.rs`: a domain, a tenant and agents of a test's own
 //! - `tests/pta/verdicts.rs`: every verdict of a domain controller, beside a bare bind

@@ -13,5 +13,6 @@ mod ldapts;
 mod openldap;
 mod php;
 mod python;
+mod silence;
 mod sssd;
 mod stage;
