@@ -78,6 +78,8 @@ pub(crate) struct Entry {
     sid: Option<Box<str>>,
     /// lockoutTime, which no door shows.
     locked_at: Option<i64>,
+    /// When the password was changed by way of the tenant, until the digest of the new one has arrived.
+    password_changed: Option<i64>,
     manager: Option<u32>,
     /// The container that it is in, and its part of its name there, as names are compared.
     place: Option<(u32, Box<str>)>,
@@ -237,6 +239,7 @@ impl Image {
             blocked: changed.blocked,
             change: changed.change,
             locked_at: changed.integer("lockout_time"),
+            password_changed: changed.password_changed,
             sid: changed.sid.as_deref().map(Box::from),
             manager,
             place: parent.zip(part.map(|part| part.key().into_boxed_str())),

@@ -38,9 +38,6 @@ pub(crate) enum Bound {
     Person {
         object: Uuid,
         mark: AccountMark,
-        /// The same after the person has changed the password on this connection: until the directory has the new one, both
-        /// count.
-        changed: Option<AccountMark>,
     },
 }
 
@@ -97,12 +94,9 @@ impl Session {
                     Err(refused())
                 }
             }
-            Bound::Person { object, mark, changed } => {
+            Bound::Person { object, mark } => {
                 let seen = image.seen_by(&app);
-                let holds = |found: &SeenObject<'_>| {
-                    let own = found.mark();
-                    found.is_enabled(now) && (own == *mark || *changed == Some(own))
-                };
+                let holds = |found: &SeenObject<'_>| found.is_enabled(now) && mark.holds(&found.mark());
                 seen.by_id(*object).filter(holds).map(drop).ok_or_else(refused)?;
                 Ok(Reader { app, person: Some(*object) })
             }
@@ -120,17 +114,6 @@ impl Session {
                 let name = seen.by_id(person).and_then(|object| tree.name_of(&object));
                 name.map_or_else(String::new, |name| format!("dn:{name}"))
             }
-        }
-    }
-
-    /// The person who is signed in has changed the password on this connection, to one that was set at this FILETIME. The
-    /// rights go on. Without the time the new password could not be told from a later one: then nobody is signed in.
-    pub(crate) fn password_changed(&mut self, at: Option<i64>) {
-        if let Bound::Person { object, mark, .. } = self.bound {
-            self.bound = match at.map(|at| mark.with_password_set(at)) {
-                None => Bound::Nobody,
-                changed => Bound::Person { object, mark, changed },
-            };
         }
     }
 
@@ -263,7 +246,7 @@ impl LdapDoor {
             session.proof = None;
         }
         if let Some(mark) = mark {
-            session.bound = Bound::Person { object: person.object, mark, changed: None };
+            session.bound = Bound::Person { object: person.object, mark };
         }
         (Outcome::new(ResultCode::Success, ""), None)
     }
@@ -277,7 +260,7 @@ impl LdapDoor {
         u32::try_from(ends.saturating_sub(unix_now())).ok().filter(|left| *left <= WARNING)
     }
 
-    async fn mark_of(&self, app: &Arc<LdapApplication>, object: Uuid) -> Option<AccountMark> {
+    pub(crate) async fn mark_of(&self, app: &Arc<LdapApplication>, object: Uuid) -> Option<AccountMark> {
         self.follow().await.ok()?;
         self.directory.image(|image| image.seen_by(app).by_id(object).map(|found| found.mark())).flatten()
     }

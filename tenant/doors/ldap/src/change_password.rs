@@ -6,7 +6,7 @@
 //! clients whose bind was refused because the password has expired go on so. An application changes nobody's.
 //!
 //! The connection of a person who changed the password goes on with the rights of before; the person's other connections lose
-//! theirs when the directory has the new password. One on which nobody was signed in stays so.
+//! theirs. One on which nobody was signed in stays so.
 //! Neighbours: [`super::password_modify`] decodes the request, [`super::bind`] has who is signed in.
 
 use super::bind::{
@@ -99,9 +99,14 @@ impl LdapDoor {
         let changed = self.passwords.change(change, move || applications.charge(&application, arrived)).await;
         // 4. What it means.
         match changed {
-            Ok(Changed::Done { password_set, .. }) => {
+            Ok(Changed::Done { object, password_set }) => {
                 if signed_in {
-                    session.password_changed(password_set);
+                    // Without the time the new password could not be told from a later one.
+                    let mark = self.mark_of(&app, object).await.zip(password_set);
+                    session.bound = match mark.map(|(mark, at)| mark.expecting(at)) {
+                        Some(mark) => Bound::Person { object, mark },
+                        None => Bound::Nobody,
+                    };
                 }
                 refuse(ResultCode::Success, "")
             }

@@ -24,6 +24,9 @@ pub struct ChangedObject {
     pub present: bool,
     /// Whether an administrator blocked it.
     pub blocked: bool,
+    /// When its password was changed by way of the tenant: seconds since 1970. None: never, or the digest of the new one has
+    /// arrived.
+    pub password_changed: Option<i64>,
     /// The number of its last change.
     pub change: i64,
     /// Its attributes that have a value, by their names in the table.
@@ -80,8 +83,9 @@ pub struct ChangePlace {
 macro_rules! objects_sql {
     ($condition:literal) => {
         concat!(
-            "SELECT o.object, o.kind, o.domain, o.sid, o.presence = 'present', b.object IS NOT NULL, o.change
-             FROM objects o LEFT JOIN blocks b ON b.object = o.object ",
+            "SELECT o.object, o.kind, o.domain, o.sid, o.presence = 'present', b.object IS NOT NULL, o.change, p.changed_at
+             FROM objects o LEFT JOIN blocks b ON b.object = o.object
+             LEFT JOIN password_changes p ON p.object = o.object ",
             $condition
         )
     };
@@ -127,6 +131,7 @@ fn changed(reading: &Reading<'_>, row: &Row<'_>) -> Result<ChangedObject, StoreE
         present: row.get(4)?,
         blocked: row.get(5)?,
         change: row.get(6)?,
+        password_changed: row.get(7)?,
         attributes,
         links,
     })

@@ -17,17 +17,30 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 /// What the rights of a person who has signed in stand on. They end when it changes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy)]
 pub struct AccountMark {
+    /// pwdLastSet.
     password_set: Option<i64>,
+    /// The pwdLastSet that follows: of a password that the person has changed on the way that the mark is for.
+    expected: Option<i64>,
+    /// When the password was changed by way of the tenant, until the digest of the new one has arrived.
+    password_changed: Option<i64>,
     locked_at: Option<i64>,
 }
 
 impl AccountMark {
-    /// The mark once the directory has a new password of the account, which was set at this FILETIME.
+    /// The mark for the one who has changed the password, to one that was set at this FILETIME and has not arrived yet.
     #[must_use]
-    pub fn with_password_set(self, at: i64) -> Self {
-        Self { password_set: Some(at), ..self }
+    pub fn expecting(self, password_set: i64) -> Self {
+        Self { expected: Some(password_set), ..self }
+    }
+
+    /// Whether the rights go on, now that the account has this mark.
+    pub fn holds(&self, now: &Self) -> bool {
+        let is_same_password = now.password_set == self.password_set
+            || (now.password_set.is_some() && now.password_set == self.expected);
+        let is_changed = now.password_changed.is_some() && now.password_changed != self.password_changed;
+        is_same_password && !is_changed && now.locked_at == self.locked_at
     }
 }
 
@@ -243,7 +256,9 @@ impl<'a> SeenObject<'a> {
 
     /// What a person's rights stand on.
     pub fn mark(&self) -> AccountMark {
-        AccountMark { password_set: self.integer("pwdLastSet"), locked_at: self.entry.locked_at }
+        let Entry { locked_at, password_changed, .. } = *self.entry;
+        let password_set = self.integer("pwdLastSet");
+        AccountMark { password_set, expected: None, password_changed, locked_at }
     }
 
     /// The value of an attribute by its lDAPDisplayName, if it is a number.
@@ -327,5 +342,37 @@ impl<'a> SeenObject<'a> {
             }
         }
         false
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rights_end_with_a_password_that_another_way_has_changed() {
+        let mark = |password_set, password_changed, locked_at| AccountMark {
+            password_set: Some(password_set),
+            expected: None,
+            password_changed,
+            locked_at,
+        };
+        let before = mark(1, None, None);
+        let own = mark(1, Some(60), None).expecting(2);
+        // What the account has: at first; changed here; the new pwdLastSet; the new digest as well.
+        let (changed, arrived, complete) =
+            (mark(1, Some(60), None), mark(2, Some(60), None), mark(2, None, None));
+        assert!(before.holds(&before) && !before.holds(&changed));
+        assert!(!before.holds(&arrived) && !before.holds(&complete));
+        assert!(own.holds(&changed) && own.holds(&arrived) && own.holds(&complete));
+        // Another change, here or in AD, and a lock.
+        for other in
+            [mark(2, Some(61), None), mark(3, None, None), mark(3, Some(60), None), mark(2, None, Some(1))]
+        {
+            assert!(!own.holds(&other), "{other:?}");
+        }
+        // An account without pwdLastSet has none that was expected.
+        let nothing = AccountMark { password_set: None, ..before };
+        assert!(nothing.holds(&nothing) && !before.holds(&nothing));
     }
 }

@@ -174,7 +174,7 @@ async fn the_connection_that_changed_the_password_goes_on_and_others_lose_their_
     assert_eq!((answer.code, error(&answer)), (0, None), "{answer:?}");
     assert_eq!(agent.received(), [("alice".into(), RIGHT.into(), NEW.into())]);
     assert!(edge.audit().await.iter().any(|entry| entry.action == "password-changed"));
-    assert_eq!(who_am_i(&mut raw).await, ALICE);
+    assert_eq!((who_am_i(&mut raw).await, who_am_i(&mut other).await), (ALICE.to_owned(), String::new()));
     // The old password is over at once, and the new one is in force with the next cycle of phs.
     let mut third = Raw::connect(&client).await;
     third.bind(&client).await;
