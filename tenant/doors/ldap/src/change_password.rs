@@ -47,11 +47,11 @@ struct Subject {
     claimed: Option<(String, Uuid)>,
 }
 
-fn refuse(code: ResultCode, words: impl Into<String>) -> Answered {
+fn answer(code: ResultCode, words: impl Into<String>) -> Answered {
     (Outcome::new(code, words), None)
 }
 
-fn refuse_with(code: ResultCode, words: impl Into<String>, error: PasswordPolicyError) -> Answered {
+fn answer_with(code: ResultCode, words: impl Into<String>, error: PasswordPolicyError) -> Answered {
     (Outcome::new(code, words), Some(error))
 }
 
@@ -66,24 +66,24 @@ impl LdapDoor {
         // 1. The request, and whose password it is.
         let request = match password_modify::decode(value, &Limits::DEFAULT) {
             Ok(request) => request,
-            Err((code, words)) => return refuse(code, words),
+            Err((code, words)) => return answer(code, words),
         };
         let PasswordModify { user, old, new } = request;
         if self.follow().await.is_err() {
-            return refuse(ResultCode::Unavailable, "the tenant's database fails");
+            return answer(ResultCode::Unavailable, "the tenant's database fails");
         }
         let found = self.directory.image(|image| subject(image, session, user.as_deref()));
         let Subject { app, user, signed_in, claimed } = match found {
             Some(Ok(subject)) => subject,
             Some(Err(refused)) => return refused,
-            None => return refuse(ResultCode::Unavailable, "the tenant's database fails"),
+            None => return answer(ResultCode::Unavailable, "the tenant's database fails"),
         };
         if let Some((name, object)) = claimed {
             let passwords = self.passwords.clone();
             match spawn_blocking(move || passwords.is_name_of(&name, object)).await {
                 Ok(Ok(true)) => {}
                 Ok(Ok(false)) => return of_another(),
-                Ok(Err(_)) | Err(_) => return refuse(ResultCode::Unavailable, "the tenant's database fails"),
+                Ok(Err(_)) | Err(_) => return answer(ResultCode::Unavailable, "the tenant's database fails"),
             }
         }
         // 2. The passwords.
@@ -108,7 +108,7 @@ impl LdapDoor {
                         None => Bound::Nobody,
                     };
                 }
-                refuse(ResultCode::Success, "")
+                answer(ResultCode::Success, "")
             }
             Ok(changed) => not_changed(changed),
             Err(why) => not_signed_in(&Err(why)),
@@ -124,7 +124,7 @@ fn subject(image: &Image, session: &Session, name: Option<&str>) -> Result<Subje
         let words = "an application changes no passwords: people change their own, with the old one, on a connection \
                      on which they have signed in or nobody has";
         let error = PasswordPolicyError::PasswordModNotAllowed;
-        return Err(refuse_with(ResultCode::InsufficientAccessRights, words, error));
+        return Err(answer_with(ResultCode::InsufficientAccessRights, words, error));
     }
     match (session.reader(image), name) {
         // 2. A person is signed in, and may be named.
@@ -136,7 +136,7 @@ fn subject(image: &Image, session: &Session, name: Option<&str>) -> Result<Subje
             let user = seen.by_id(object).and_then(|object| sign_in_name(&tree, &object));
             let Some(user) = user else {
                 let words = "the account has no name that signs in";
-                return Err(refuse(ResultCode::UnwillingToPerform, words));
+                return Err(answer(ResultCode::UnwillingToPerform, words));
             };
             let claimed = match name {
                 None => None,
@@ -153,7 +153,7 @@ fn subject(image: &Image, session: &Session, name: Option<&str>) -> Result<Subje
         (Err(refused), None) => Err((refused, None)),
         (Err(_), Some(name)) => {
             let Some(app) = session.application(image) else {
-                return Err(refuse(ResultCode::UnwillingToPerform, NO_APPLICATION));
+                return Err(answer(ResultCode::UnwillingToPerform, NO_APPLICATION));
             };
             let (user, _) = account(image, &app, name, parsed.as_ref());
             Ok(Subject { app, user, signed_in: false, claimed: None })
@@ -164,7 +164,7 @@ fn subject(image: &Image, session: &Session, name: Option<&str>) -> Result<Subje
 fn of_another() -> Answered {
     let words =
         "the password is not that of the person who is signed in: people change their own passwords alone";
-    refuse_with(ResultCode::InsufficientAccessRights, words, PasswordPolicyError::PasswordModNotAllowed)
+    answer_with(ResultCode::InsufficientAccessRights, words, PasswordPolicyError::PasswordModNotAllowed)
 }
 
 /// Both passwords, if both were sent and the new one is one.
@@ -175,12 +175,12 @@ fn both(old: Option<SentPassword>, new: Option<SentPassword>) -> Result<(Passwor
         None => {
             let words = "a change of password needs the old password as well";
             let error = PasswordPolicyError::MustSupplyOldPassword;
-            return Err(refuse_with(ResultCode::UnwillingToPerform, words, error));
+            return Err(answer_with(ResultCode::UnwillingToPerform, words, error));
         }
     };
     let unfit = |words| {
         let error = PasswordPolicyError::InsufficientPasswordQuality;
-        Err(refuse_with(ResultCode::ConstraintViolation, words, error))
+        Err(answer_with(ResultCode::ConstraintViolation, words, error))
     };
     match new {
         Some(SentPassword::Text(new)) if new.lend(|text| text.encode_utf16().count()) <= MAX_NEW_PASSWORD => {
@@ -190,7 +190,7 @@ fn both(old: Option<SentPassword>, new: Option<SentPassword>) -> Result<(Passwor
         Some(SentPassword::NotText) => unfit("the new password is no text in UTF-8"),
         None => {
             let words = "no password is made up here: send the new one";
-            Err(refuse(ResultCode::UnwillingToPerform, words))
+            Err(answer(ResultCode::UnwillingToPerform, words))
         }
     }
 }
@@ -200,31 +200,31 @@ fn not_changed(changed: Changed) -> Answered {
     use PasswordPolicyError as Policy;
     let ask = "change it on a computer of the domain, or ask its administrator";
     match changed {
-        Changed::Done { .. } => refuse(ResultCode::Success, ""),
+        Changed::Done { .. } => answer(ResultCode::Success, ""),
         Changed::NotSignedIn(verdict) => not_signed_in(&Ok(verdict)),
         Changed::Off => {
             let words = format!("this password is not changed here by the policy of the domain: {ask}");
-            refuse_with(ResultCode::UnwillingToPerform, words, Policy::PasswordModNotAllowed)
+            answer_with(ResultCode::UnwillingToPerform, words, Policy::PasswordModNotAllowed)
         }
         Changed::NoAnswer(NoAnswer::NoAgent) => {
             let words = format!("no agent of the domain changes passwords now: {ask}");
-            refuse_with(ResultCode::UnwillingToPerform, words, Policy::PasswordModNotAllowed)
+            answer_with(ResultCode::UnwillingToPerform, words, Policy::PasswordModNotAllowed)
         }
-        Changed::NoAnswer(NoAnswer::Busy) => refuse(
+        Changed::NoAnswer(NoAnswer::Busy) => answer(
             ResultCode::Busy,
             "the password was not changed: all agents of the domain are busy; try again",
         ),
         Changed::NoAnswer(why) => {
-            refuse(ResultCode::Unavailable, format!("the password was not changed: {why}; try again later"))
+            answer(ResultCode::Unavailable, format!("the password was not changed: {why}; try again later"))
         }
         Changed::NotKnown => {
             let words = "it is not known whether the password was changed: sign in with the new one, and if that is \
                          refused after a minute, with the old one";
-            refuse(ResultCode::Other, words)
+            answer(ResultCode::Other, words)
         }
         Changed::Refused(why) => {
             let (error, words) = reason(&why);
-            refuse_with(ResultCode::ConstraintViolation, words, error)
+            answer_with(ResultCode::ConstraintViolation, words, error)
         }
     }
 }
