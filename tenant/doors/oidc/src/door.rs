@@ -375,6 +375,11 @@ pub(crate) fn refused(status: StatusCode, code: &str, words: &str) -> Answer {
     private_json(status, &json!({ "error": code, "error_description": words }))
 }
 
+/// The same where the server is at fault, or the application is over its rate.
+pub(crate) fn unavailable() -> Answer {
+    refused(StatusCode::SERVICE_UNAVAILABLE, "temporarily_unavailable", "try again")
+}
+
 /// What every program on any page may read.
 fn public(text: String, kind: &'static str) -> Answer {
     let mut answer = Response::new(Full::new(Bytes::from(text)));

@@ -15,6 +15,7 @@
 //! - `sign_in.rs`: the sign-in page and its form
 //! - `change_password.rs`: the page on which a person changes the password, and its form
 //! - `client_authentication.rs`: who a client says that it is
+//! - `proven_client.rs`: the client that a request comes from, proven
 //! - `token.rs`: codes and refresh tokens for tokens
 //! - `userinfo.rs`: who somebody is, for an access token
 //! - `sign_out.rs`: the end of a session, by the application's or the person's wish
@@ -31,6 +32,7 @@ pub mod door;
 pub mod metadata;
 mod own_page;
 pub mod parameters;
+mod proven_client;
 mod sign_in;
 mod sign_out;
 mod token;

@@ -1,18 +1,14 @@
 //! Codes and refresh tokens for tokens (OpenID Connect Core 3.1.3, 12).
 
-use super::client_authentication::{Shown, shown};
-use super::door::{Asked, OidcDoor, private_json, refused};
+use super::door::{Asked, OidcDoor, private_json, refused, unavailable};
 use super::metadata::PASSWORD_OVER_TLS;
 use super::parameters::{NoParameters, Parameters};
 use hyper::StatusCode;
-use hyper::header::{AUTHORIZATION, HeaderValue, WWW_AUTHENTICATE};
 use landbridge_door_listen::body::Answer;
-use landbridge_tenant_core::applications::NotAuthenticated;
 use landbridge_tenant_core::clock::unix_now;
 use landbridge_tenant_core::issuer::Issuer;
-use landbridge_tenant_core::provider::{Client, Granted, NoGrant, OidcKind, TOKEN};
+use landbridge_tenant_core::provider::{Client, Granted, NoGrant, TOKEN};
 use serde_json::{Value, json};
-use std::sync::Arc;
 
 /// `typ` of an ID token.
 pub(crate) const ID_TOKEN: &str = "JWT";
@@ -23,16 +19,9 @@ impl OidcDoor {
         let bad = |code, words| refused(StatusCode::BAD_REQUEST, code, words);
         // 1. The client.
         let Ok(mut form) = parameters else { return bad("invalid_request", "the form cannot be read") };
-        let shown = match shown(&asked.headers, &mut form) {
-            Ok(shown) => shown,
-            Err(words) => return no_client(asked, words),
-        };
-        let client = match self.proven_client(asked, &shown) {
+        let client = match self.proven_client(asked, &mut form) {
             Ok(client) => client,
-            Err(NotAuthenticated::Unknown) => {
-                return no_client(asked, "no client has this client_id and secret");
-            }
-            Err(NotAuthenticated::Storage | NotAuthenticated::OverRate(_)) => return unavailable(),
+            Err(answer) => return *answer,
         };
         // 2. The code or the refresh token.
         let now = unix_now();
@@ -58,22 +47,6 @@ impl OidcDoor {
             Err(NoGrant::Over) => bad("invalid_grant", "the person may not go on"),
             Err(NoGrant::Store(_)) => unavailable(),
         }
-    }
-
-    /// The client that a request names, if it proves itself as a client of its kind must.
-    fn proven_client(&self, asked: &Asked, shown: &Shown) -> Result<Arc<Client>, NotAuthenticated> {
-        let found = self.provider.client(&shown.id).map_err(|_| NotAuthenticated::Storage)?;
-        let client = found.ok_or(NotAuthenticated::Unknown)?;
-        match (client.oidc.kind, &shown.secret) {
-            (OidcKind::Confidential, Some(secret)) => {
-                self.applications.authenticate_client(&client.app, secret, asked.from)?;
-            }
-            (OidcKind::Public, None) => {}
-            (OidcKind::Confidential, None) | (OidcKind::Public, Some(_)) => {
-                return Err(NotAuthenticated::Unknown);
-            }
-        }
-        Ok(client)
     }
 }
 
@@ -106,16 +79,4 @@ fn tokens(keys: &Issuer, issuer: &str, client: &Client, granted: Granted, now: i
         members.insert("refresh_token".to_owned(), json!(refresh.as_str()));
     }
     Some(answer)
-}
-
-fn no_client(asked: &Asked, words: &str) -> Answer {
-    let mut answer = refused(StatusCode::UNAUTHORIZED, "invalid_client", words);
-    if asked.headers.contains_key(AUTHORIZATION) {
-        answer.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Basic realm=\"landbridge\""));
-    }
-    answer
-}
-
-pub(crate) fn unavailable() -> Answer {
-    refused(StatusCode::SERVICE_UNAVAILABLE, "temporarily_unavailable", "try again")
 }

@@ -1,7 +1,6 @@
 //! Who somebody is, for an access token (OpenID Connect Core 5.3). Account, assignment and session are read again.
 
-use super::door::{Asked, OidcDoor, private_json, refused};
-use super::token::unavailable;
+use super::door::{Asked, OidcDoor, private_json, refused, unavailable};
 use hyper::StatusCode;
 use hyper::header::{AUTHORIZATION, HeaderValue, WWW_AUTHENTICATE};
 use landbridge_door_listen::body::Answer;
