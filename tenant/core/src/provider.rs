@@ -14,6 +14,7 @@ pub mod own_page;
 mod sessions;
 
 use crate::issuer::{Issuer, NotSigned};
+use access_token::Subject;
 pub use clients::Client;
 use clients::Clients;
 pub use grants::{Granted, NewGrant, NoCode, NoGrant};
@@ -24,6 +25,7 @@ pub use landbridge_tenant_store::tables::web_sessions::WebSession;
 pub use sessions::{BegunSession, Ending, NamedAccount, NewSession, OpenSession};
 pub(crate) use sessions::{end_all_of, end_one, end_others_after_change};
 use std::sync::Arc;
+use zeroize::Zeroizing;
 
 /// How long things last, in seconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,6 +73,11 @@ impl Provider {
     /// The client with this `client_id`, if it is not revoked. Blocks.
     pub fn client(&self, id: &str) -> Result<Option<Arc<Client>>, StoreError> {
         self.store.read(|reading| self.clients.named(reading, id))
+    }
+
+    /// An access token of a client itself, which is of no person (RFC 6749 4.4). No row is written for it.
+    pub fn client_token(&self, client: &Client, now: i64) -> Zeroizing<String> {
+        access_token::write(self.store.seal_keys(), Subject::App(client.app.id), now.saturating_add(TOKEN))
     }
 
     /// Does what is due: keys are rotated, and what has ended is deleted. Blocks.

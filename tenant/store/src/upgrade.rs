@@ -210,7 +210,8 @@ const STEPS: [&str; 3] = [
          algorithm   TEXT NOT NULL,
          subject     TEXT NOT NULL,
          every_group INTEGER NOT NULL,
-         salt        BLOB NOT NULL
+         salt        BLOB NOT NULL,
+         client_credentials INTEGER NOT NULL
      ) STRICT, WITHOUT ROWID;
      CREATE TABLE app_uris (
          app         BLOB NOT NULL REFERENCES apps(id),

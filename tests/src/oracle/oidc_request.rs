@@ -72,6 +72,7 @@ fn client(kind: OidcKind, pkce: bool) -> OidcClient {
         pkce,
         algorithm: SigningAlgorithm::Es256,
         subject: SubjectKind::ObjectGuid,
+        client_credentials: false,
         redirect_uris: uris.collect(),
         signed_out_uris: Vec::new(),
         groups: None,

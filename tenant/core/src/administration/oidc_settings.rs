@@ -48,6 +48,10 @@ pub(super) fn read_oidc(
             todo,
         )));
     }
+    if kind == OidcKind::Public && wanted.client_credentials {
+        let todo = "leave --client-credentials off, or make the client a confidential one";
+        return Ok(Err(refusal("a public client cannot prove that a token of its own is for it", todo)));
+    }
     // 2. URIs.
     let mut uris: [Vec<RedirectUri>; 2] = Default::default();
     for (list, into) in [&wanted.redirect_uris, &wanted.signed_out_uris].into_iter().zip(&mut uris) {
@@ -68,7 +72,8 @@ pub(super) fn read_oidc(
         }
     }
     let [redirect_uris, signed_out_uris] = uris;
-    if redirect_uris.is_empty() {
+    // One that signs nobody in has no place for people to return to.
+    if redirect_uris.is_empty() && !wanted.client_credentials {
         let todo = "give one with --redirect-uri: its documentation calls it redirect or callback URL";
         return Ok(Err(refusal("a client of OpenID Connect needs a redirect URI", todo)));
     }
@@ -93,6 +98,7 @@ pub(super) fn read_oidc(
         pkce: wanted.pkce,
         algorithm,
         subject,
+        client_credentials: wanted.client_credentials,
         redirect_uris,
         signed_out_uris,
         groups: (!wanted.all_groups).then_some(groups),
@@ -102,16 +108,23 @@ pub(super) fn read_oidc(
 
 /// How an application signs people in, as the audit log has it.
 pub(super) fn oidc_text(client: &OidcClient) -> String {
-    let OidcClient { kind, pkce, algorithm, subject, redirect_uris, signed_out_uris, groups, roles } = client;
+    let OidcClient { kind, pkce, algorithm, subject, client_credentials, groups, roles, .. } = client;
     let uris = |uris: &[RedirectUri]| uris.iter().map(RedirectUri::as_str).collect::<Vec<_>>().join(" ");
     let groups = groups_text(groups.as_deref());
     let mut text = format!(
-        "OpenID Connect: {kind}, {}, {algorithm}, subject {subject}, {groups}, returns to {}",
+        "OpenID Connect: {kind}, {}, {algorithm}, subject {subject}, {groups}",
         if *pkce { "PKCE" } else { "no PKCE" },
-        uris(redirect_uris)
     );
-    if !signed_out_uris.is_empty() {
-        text.push_str(&format!(", after a sign-out to {}", uris(signed_out_uris)));
+    for (words, listed) in
+        [(", returns to ", &client.redirect_uris), (", after a sign-out to ", &client.signed_out_uris)]
+    {
+        if !listed.is_empty() {
+            text.push_str(words);
+            text.push_str(&uris(listed));
+        }
+    }
+    if *client_credentials {
+        text.push_str(", tokens of its own");
     }
     for AppRole { role, group } in roles {
         text.push_str(&format!(", role {role} for {}", group.name));
@@ -121,13 +134,24 @@ pub(super) fn oidc_text(client: &OidcClient) -> String {
 
 /// The settings of a client, as they are exported.
 pub(super) fn oidc_settings(client: OidcClient) -> OidcSettings {
-    let OidcClient { kind, pkce, algorithm, subject, redirect_uris, signed_out_uris, groups, roles } = client;
+    let OidcClient {
+        kind,
+        pkce,
+        algorithm,
+        subject,
+        client_credentials,
+        redirect_uris,
+        signed_out_uris,
+        groups,
+        roles,
+    } = client;
     let texts = |uris: Vec<RedirectUri>| uris.iter().map(|uri| uri.as_str().to_owned()).collect();
     OidcSettings {
         kind: kind.to_string(),
         pkce,
         algorithm: algorithm.to_string(),
         subject: subject.to_string(),
+        client_credentials,
         redirect_uris: texts(redirect_uris),
         signed_out_uris: texts(signed_out_uris),
         all_groups: groups.is_none(),

@@ -654,6 +654,9 @@ pub struct OidcSettings {
     pub algorithm: String,
     /// `objectguid` or `pairwise`.
     pub subject: String,
+    /// Whether it gets access tokens of its own, which are of no person.
+    #[serde(skip_serializing_if = "is_off")]
+    pub client_credentials: bool,
     /// Where people return with a code.
     pub redirect_uris: Vec<String>,
     /// Where people return after a sign-out.
@@ -667,6 +670,11 @@ pub struct OidcSettings {
     /// The roles of the members of groups.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub roles: Vec<RoleSetting>,
+}
+
+/// What is off by default is written where it is on.
+fn is_off(setting: &bool) -> bool {
+    !setting
 }
 
 /// A role, and the group that has it.
@@ -686,6 +694,7 @@ impl Default for OidcSettings {
             pkce: true,
             algorithm: SigningAlgorithm::Rs256.to_string(),
             subject: SubjectKind::ObjectGuid.to_string(),
+            client_credentials: false,
             redirect_uris: Vec::new(),
             signed_out_uris: Vec::new(),
             all_groups: false,
@@ -704,6 +713,7 @@ pub struct OidcChange {
     pub pkce: Option<bool>,
     pub algorithm: Option<String>,
     pub subject: Option<String>,
+    pub client_credentials: Option<bool>,
     pub redirect_uris: Option<Vec<String>>,
     pub signed_out_uris: Option<Vec<String>>,
     pub all_groups: Option<bool>,
@@ -720,6 +730,7 @@ impl OidcSettings {
             pkce: change.pkce.unwrap_or(self.pkce),
             algorithm: change.algorithm.unwrap_or(self.algorithm),
             subject: change.subject.unwrap_or(self.subject),
+            client_credentials: change.client_credentials.unwrap_or(self.client_credentials),
             redirect_uris: change.redirect_uris.unwrap_or(self.redirect_uris),
             signed_out_uris: change.signed_out_uris.unwrap_or(self.signed_out_uris),
             all_groups: change.all_groups.unwrap_or(self.all_groups && !listed),

@@ -1,7 +1,8 @@
 //! Grants: a code is made, redeemed once, and followed by refresh tokens, each of which is good once.
 
+use super::access_token::{self, Subject};
 use super::sessions::{Standing, end_one, note_use_in};
-use super::{CODE, Client, Ending, Provider, TOKEN, access_token};
+use super::{CODE, Client, Ending, Provider, TOKEN};
 use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -180,7 +181,9 @@ impl Provider {
 
     /// The claims of the person of an access token, for the scopes of its grant. Blocks.
     pub fn userinfo(&self, token: &str, now: i64) -> Result<Map<String, Value>, NoGrant> {
-        let grant = access_token::read(self.store.seal_keys(), token, now).ok_or(NoGrant::NotGood)?;
+        let read = access_token::read(self.store.seal_keys(), token, now);
+        // A token of an application itself is of no person.
+        let Some((Subject::Grant(grant), _)) = read else { return Err(NoGrant::NotGood) };
         self.store.read(|reading| {
             let Some(grant) = grants::find(reading, grant)? else { return Ok(Err(NoGrant::NotGood)) };
             let Some(client) = self.clients.with_id(reading, grant.app)? else {
@@ -252,7 +255,8 @@ impl Provider {
         let (grant, claims) = turned?;
         // It leaves the server as a refresh token only.
         let refresh = is_offline(&grant.scopes).then(|| text(id, &next));
-        let access = access_token::write(self.store.seal_keys(), id, now.saturating_add(TOKEN));
+        let access =
+            access_token::write(self.store.seal_keys(), Subject::Grant(id), now.saturating_add(TOKEN));
         Ok(Granted { grant, claims, access, refresh })
     }
 }

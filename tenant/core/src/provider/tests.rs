@@ -6,6 +6,7 @@ mod clients;
 mod grants;
 mod sessions;
 
+use super::access_token::Subject;
 use super::sessions::Standing;
 use super::*;
 use crate::applications::Application;
@@ -64,6 +65,7 @@ impl Bench {
             pkce: true,
             algorithm: SigningAlgorithm::Es256,
             subject: SubjectKind::ObjectGuid,
+            client_credentials: false,
             redirect_uris: vec![RedirectUri::parse(CALLBACK).unwrap()],
             signed_out_uris: Vec::new(),
             groups: Some(Vec::new()),
@@ -146,7 +148,7 @@ impl Bench {
 
     /// Userinfo with an access token of a grant.
     fn userinfo(&self, grant: Uuid, now: i64) -> Result<Map<String, Value>, NoGrant> {
-        let token = access_token::write(self.tenant.store.seal_keys(), grant, now + TOKEN);
+        let token = access_token::write(self.tenant.store.seal_keys(), Subject::Grant(grant), now + TOKEN);
         self.provider.userinfo(&token, now)
     }
 

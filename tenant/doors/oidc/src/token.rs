@@ -1,4 +1,4 @@
-//! Codes and refresh tokens for tokens (OpenID Connect Core 3.1.3, 12).
+//! Codes and refresh tokens for tokens (OpenID Connect Core 3.1.3, 12), and tokens of a client itself (RFC 6749 4.4).
 
 use super::door::{Asked, OidcDoor, private_json, refused, unavailable};
 use super::metadata::PASSWORD_OVER_TLS;
@@ -7,7 +7,7 @@ use hyper::StatusCode;
 use landbridge_door_listen::body::Answer;
 use landbridge_tenant_core::clock::unix_now;
 use landbridge_tenant_core::issuer::Issuer;
-use landbridge_tenant_core::provider::{Client, Granted, NoGrant, TOKEN};
+use landbridge_tenant_core::provider::{Client, Granted, NoGrant, OidcKind, TOKEN};
 use serde_json::{Value, json};
 
 /// `typ` of an ID token.
@@ -35,7 +35,11 @@ impl OidcDoor {
             ("authorization_code" | "refresh_token", ..) => {
                 return bad("invalid_request", "the code or the refresh token is missing");
             }
-            _ => return bad("unsupported_grant_type", "authorization_code or refresh_token"),
+            ("client_credentials", ..) => return self.client_credentials(asked, &client, &form, now),
+            _ => {
+                let words = "authorization_code, refresh_token or client_credentials";
+                return bad("unsupported_grant_type", words);
+            }
         };
         // 3. The tokens.
         match granted {
@@ -47,6 +51,23 @@ impl OidcDoor {
             Err(NoGrant::Over) => bad("invalid_grant", "the person may not go on"),
             Err(NoGrant::Store(_)) => unavailable(),
         }
+    }
+
+    /// An access token of the client itself. It is of no person, so no scope fits it.
+    fn client_credentials(&self, asked: &Asked, client: &Client, form: &Parameters, now: i64) -> Answer {
+        let bad = |code, words| refused(StatusCode::BAD_REQUEST, code, words);
+        if client.oidc.kind != OidcKind::Confidential || !client.oidc.client_credentials {
+            return bad("unauthorized_client", "this client gets no tokens of its own");
+        }
+        if form.get("scope").is_some() {
+            return bad("invalid_scope", "a token of a client itself has no scope");
+        }
+        if self.applications.charge(&client.app, asked.arrived).is_err() {
+            return unavailable();
+        }
+        let access = self.provider.client_token(client, now);
+        let answer = json!({ "access_token": access.as_str(), "token_type": "Bearer", "expires_in": TOKEN });
+        private_json(StatusCode::OK, &answer)
     }
 }
 

@@ -104,6 +104,7 @@ fn oidc_change(oidc: &Oidc) -> Result<Option<OidcChange>, TenantError> {
         pkce: if oidc.no_pkce { Some(false) } else { oidc.pkce.then_some(true) },
         algorithm: oidc.algorithm.clone(),
         subject: oidc.subject.clone(),
+        client_credentials: oidc.client_credentials,
         redirect_uris: list(&oidc.redirect_uris),
         signed_out_uris: list(&oidc.signed_out_uris),
         all_groups: oidc.all_groups.then_some(true),

@@ -19,6 +19,8 @@ pub struct OidcClient {
     pub algorithm: SigningAlgorithm,
     /// What `sub` is.
     pub subject: SubjectKind,
+    /// Whether it gets access tokens of its own, which are of no person (RFC 6749 4.4).
+    pub client_credentials: bool,
     /// Where people return with a code.
     pub redirect_uris: Vec<RedirectUri>,
     /// Where people return after a sign-out.

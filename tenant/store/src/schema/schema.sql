@@ -247,7 +247,8 @@ CREATE TABLE app_oidc (
     algorithm   TEXT NOT NULL,                     -- as rules::model::SigningAlgorithm
     subject     TEXT NOT NULL,                     -- as rules::model::SubjectKind
     every_group INTEGER NOT NULL,                  -- 1: `groups` may name all groups of its domains
-    salt        BLOB NOT NULL                      -- random; a pairwise `sub` is hashed with it
+    salt        BLOB NOT NULL,                     -- random; a pairwise `sub` is hashed with it
+    client_credentials INTEGER NOT NULL            -- 1: it gets access tokens of its own
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE app_uris (

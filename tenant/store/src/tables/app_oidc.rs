@@ -20,30 +20,28 @@ pub fn of(reading: &Reading<'_>, app: Uuid) -> Result<Option<OidcClient>, StoreE
 
 /// The same, and what a pairwise `sub` is hashed with.
 pub fn with_salt(reading: &Reading<'_>, app: Uuid) -> Result<Option<(OidcClient, [u8; 32])>, StoreError> {
-    let row = reading
-        .prepare_cached(
-            "SELECT kind, pkce, algorithm, subject, every_group, salt FROM app_oidc WHERE app = ?1",
-        )?
-        .query_row([app.as_bytes().as_slice()], |row| {
-            let texts: (String, String, String) = (row.get(0)?, row.get(2)?, row.get(3)?);
-            Ok((texts, row.get(1)?, row.get::<_, bool>(4)?, row.get(5)?))
-        })
-        .optional()?;
-    let Some(((kind, algorithm, subject), pkce, every_group, salt)) = row else { return Ok(None) };
+    let sql = "SELECT kind, pkce, algorithm, subject, every_group, salt, client_credentials FROM app_oidc
+               WHERE app = ?1";
+    let mut statement = reading.prepare_cached(sql)?;
+    let mut rows = statement.query([app.as_bytes().as_slice()])?;
+    let Some(row) = rows.next()? else { return Ok(None) };
     let foreign = || StoreError::Foreign { what: "setting of an application" };
+    let text = |at| row.get::<_, String>(at);
+    let every_group: bool = row.get(4)?;
     let groups = if every_group { None } else { Some(app_groups::listed(reading, "app_oidc_groups", app)?) };
     let (redirect_uris, signed_out_uris) = uris(reading, app)?;
     let client = OidcClient {
-        kind: OidcKind::parse(&kind).ok_or_else(foreign)?,
-        pkce,
-        algorithm: SigningAlgorithm::parse(&algorithm).ok_or_else(foreign)?,
-        subject: SubjectKind::parse(&subject).ok_or_else(foreign)?,
+        kind: OidcKind::parse(&text(0)?).ok_or_else(foreign)?,
+        pkce: row.get(1)?,
+        algorithm: SigningAlgorithm::parse(&text(2)?).ok_or_else(foreign)?,
+        subject: SubjectKind::parse(&text(3)?).ok_or_else(foreign)?,
+        client_credentials: row.get(6)?,
         redirect_uris,
         signed_out_uris,
         groups,
         roles: roles(reading, app)?,
     };
-    Ok(Some((client, salt)))
+    Ok(Some((client, row.get(5)?)))
 }
 
 /// The URIs of an application: those for codes, and those for people who have signed out.
@@ -88,20 +86,21 @@ pub fn set(
         writing.execute(&format!("DELETE FROM {table} WHERE app = ?1"), [app.as_bytes().as_slice()])?;
     }
     let Some(client) = client else { return Ok(()) };
-    let OidcClient { kind, pkce, algorithm, subject, redirect_uris, signed_out_uris, groups, roles } = client;
     writing.execute(
-        "INSERT INTO app_oidc (app, kind, pkce, algorithm, subject, every_group, salt)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        "INSERT INTO app_oidc (app, kind, pkce, algorithm, subject, every_group, salt, client_credentials)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
         params![
             app.as_bytes(),
-            kind.as_str(),
-            pkce,
-            algorithm.as_str(),
-            subject.as_str(),
-            groups.is_none(),
-            salt
+            client.kind.as_str(),
+            client.pkce,
+            client.algorithm.as_str(),
+            client.subject.as_str(),
+            client.groups.is_none(),
+            salt,
+            client.client_credentials
         ],
     )?;
+    let OidcClient { redirect_uris, signed_out_uris, groups, roles, .. } = client;
     for (what, uris) in [("code", redirect_uris), ("signed-out", signed_out_uris)] {
         for uri in uris.iter().take(MOST) {
             writing.execute(

@@ -268,7 +268,7 @@ async fn discovery_and_keys_have_what_the_standards_want_and_what_the_door_does(
         ("scopes_supported", vec!["openid", "profile", "email", "groups", "roles", "offline_access"]),
         ("response_types_supported", vec!["code"]),
         ("response_modes_supported", vec!["query", "form_post"]),
-        ("grant_types_supported", vec!["authorization_code", "refresh_token"]),
+        ("grant_types_supported", vec!["authorization_code", "refresh_token", "client_credentials"]),
         ("subject_types_supported", vec!["public", "pairwise"]),
         ("id_token_signing_alg_values_supported", vec!["RS256", "ES256"]),
         ("token_endpoint_auth_methods_supported", vec!["client_secret_basic", "client_secret_post", "none"]),

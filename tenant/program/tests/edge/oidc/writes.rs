@@ -7,12 +7,12 @@ use hyper::StatusCode;
 use std::collections::BTreeMap;
 
 /// The transactions that were committed since the tenant started, by name.
-fn committed(edge: &Edge) -> BTreeMap<&'static str, u64> {
+pub(super) fn committed(edge: &Edge) -> BTreeMap<&'static str, u64> {
     edge.tenant.store.transactions().into_iter().map(|(name, counts)| (name, counts.committed)).collect()
 }
 
 /// Those that were committed since `before`.
-fn since(edge: &Edge, before: &BTreeMap<&'static str, u64>) -> Vec<(&'static str, u64)> {
+pub(super) fn since(edge: &Edge, before: &BTreeMap<&'static str, u64>) -> Vec<(&'static str, u64)> {
     let count = |name: &str| before.get(name).copied().unwrap_or_default();
     let all = committed(edge).into_iter().map(|(name, after)| (name, after - count(name)));
     all.filter(|(_, count)| *count > 0).collect()

@@ -213,15 +213,21 @@ async fn client_impersonating_resource_owner_gets_no_token_of_its_own() {
     let (edge, _, mut browser, _) = alice().await;
     let her = uuid::Uuid::from_u128(1).to_string();
     let secret = second_client(&edge, &her, |_| ()).await;
-    for grant in ["client_credentials", "password", "urn:ietf:params:oauth:grant-type:jwt-bearer"] {
+    for (grant, error) in [
+        ("client_credentials", "unauthorized_client"),
+        ("password", "unsupported_grant_type"),
+        ("urn:ietf:params:oauth:grant-type:jwt-bearer", "unsupported_grant_type"),
+    ] {
         let fields = [("grant_type", grant), ("scope", "openid"), ("username", ALICE), ("password", RIGHT)];
         let (status, refused) = browser.token(&her, &secret, &fields).await;
-        assert_eq!(
-            (status, text(&refused, "error")),
-            (StatusCode::BAD_REQUEST, "unsupported_grant_type"),
-            "{grant}"
-        );
+        assert_eq!((status, text(&refused, "error")), (StatusCode::BAD_REQUEST, error), "{grant}");
     }
+    // One of its own, where an administrator allows that, is not hers.
+    let change = OidcChange { client_credentials: Some(true), ..OidcChange::default() };
+    says(&edge, AdminRequest::AppsOidc { name: her.clone(), change: Some(change) }).await;
+    let (status, own) = browser.token(&her, &secret, &[("grant_type", "client_credentials")]).await;
+    assert_eq!((status, own.get("id_token")), (StatusCode::OK, None));
+    assert_eq!(browser.userinfo(text(&own, "access_token")).await.0, StatusCode::UNAUTHORIZED);
     // Its tokens are of people, and say so.
     let request = query("openid")
         .replace("client_id=wiki", &format!("client_id={her}"))
@@ -263,7 +269,7 @@ async fn grants_that_rfc_9700_forbids_or_that_are_not_there_are_refused() {
         assert_eq!(page.location().fragment(), None);
     }
     for grant in
-        ["password", "implicit", "client_credentials", "", "authorization_code ", "AUTHORIZATION_CODE"]
+        ["password", "implicit", "CLIENT_CREDENTIALS", "", "authorization_code ", "AUTHORIZATION_CODE"]
     {
         let fields = [
             ("grant_type", grant),
