@@ -46,6 +46,7 @@
 //! - `provider/own_page.rs`: what a person sees of the own applications, sessions and sign-ins
 //! - `provider/sessions.rs`: people who are signed in at the pages
 //! - `provider/grants.rs`: codes and refresh tokens
+//! - `provider/introspection.rs`: what a token is worth at this moment, and its end by its client
 //! - `provider/access_token.rs`: access tokens
 //! - `provider/clients.rs`: the clients, as they were read last
 //! - `provider/claims.rs`: what an application learns of a person

@@ -10,6 +10,7 @@ mod access_token;
 pub mod claims;
 mod clients;
 mod grants;
+mod introspection;
 pub mod own_page;
 mod sessions;
 
@@ -18,6 +19,7 @@ use access_token::Subject;
 pub use clients::Client;
 use clients::Clients;
 pub use grants::{Granted, NewGrant, NoCode, NoGrant};
+pub use introspection::{ActivePerson, ActiveToken};
 pub use landbridge_tenant_rules::model::{OidcClient, OidcKind, RedirectUri, SigningAlgorithm, SubjectKind};
 use landbridge_tenant_store::Store;
 pub use landbridge_tenant_store::StoreError;

@@ -536,7 +536,8 @@ pub struct Oidc {
     pub name: String,
     /// Sign nobody in any more, and end what was granted.
     #[arg(long, conflicts_with_all = ["redirect_uris", "signed_out_uris", "public", "no_pkce", "pkce", "algorithm",
-        "subject", "groups", "all_groups", "assigned_groups", "roles", "client_credentials"])]
+        "subject", "groups", "all_groups", "assigned_groups", "roles", "client_credentials",
+        "introspect_others"])]
     pub off: bool,
     /// Where people return with a code, exactly as the application sends it. May be repeated; the list replaces the one
     /// of before.
@@ -577,6 +578,9 @@ pub struct Oidc {
     /// Whether it gets access tokens of its own, which are of no person. Default: no.
     #[arg(long, value_name = "YES|NO", value_parser = yes_or_no)]
     pub client_credentials: Option<bool>,
+    /// Whether it may introspect the access tokens of other clients, as an API does. Default: no.
+    #[arg(long, value_name = "YES|NO", value_parser = yes_or_no)]
+    pub introspect_others: Option<bool>,
 }
 
 /// `apps secret`.

@@ -32,6 +32,7 @@ pub mod refused_members;
 pub mod refused_objects;
 pub mod reserved_names;
 pub mod signing_keys;
+pub mod spent;
 pub mod suffixes;
 pub mod tokens;
 pub mod web_sessions;

@@ -211,7 +211,8 @@ const STEPS: [&str; 3] = [
          subject     TEXT NOT NULL,
          every_group INTEGER NOT NULL,
          salt        BLOB NOT NULL,
-         client_credentials INTEGER NOT NULL
+         client_credentials INTEGER NOT NULL,
+         introspects_others INTEGER NOT NULL
      ) STRICT, WITHOUT ROWID;
      CREATE TABLE app_uris (
          app         BLOB NOT NULL REFERENCES apps(id),
@@ -272,7 +273,14 @@ const STEPS: [&str; 3] = [
          ends_at      INTEGER NOT NULL
      ) STRICT, WITHOUT ROWID;
      CREATE INDEX grants_by_session ON grants(session);
-     CREATE INDEX grants_by_end ON grants(ends_at);",
+     CREATE INDEX grants_by_end ON grants(ends_at);
+     CREATE TABLE spent (
+         app         BLOB NOT NULL REFERENCES apps(id),
+         hash        BLOB NOT NULL,
+         ends_at     INTEGER NOT NULL,
+         PRIMARY KEY (app, hash)
+     ) STRICT, WITHOUT ROWID;
+     CREATE INDEX spent_by_end ON spent(ends_at);",
 ];
 
 /// The oldest version that can be upgraded: the first schema.

@@ -73,6 +73,7 @@ fn client(kind: OidcKind, pkce: bool) -> OidcClient {
         algorithm: SigningAlgorithm::Es256,
         subject: SubjectKind::ObjectGuid,
         client_credentials: false,
+        introspects_others: false,
         redirect_uris: uris.collect(),
         signed_out_uris: Vec::new(),
         groups: None,

@@ -48,9 +48,10 @@ pub(super) fn read_oidc(
             todo,
         )));
     }
-    if kind == OidcKind::Public && wanted.client_credentials {
-        let todo = "leave --client-credentials off, or make the client a confidential one";
-        return Ok(Err(refusal("a public client cannot prove that a token of its own is for it", todo)));
+    if kind == OidcKind::Public && (wanted.client_credentials || wanted.introspect_others) {
+        let todo =
+            "leave --client-credentials and --introspect-others off, or make the client a confidential one";
+        return Ok(Err(refusal("a public client cannot prove that a request is its own", todo)));
     }
     // 2. URIs.
     let mut uris: [Vec<RedirectUri>; 2] = Default::default();
@@ -73,7 +74,7 @@ pub(super) fn read_oidc(
     }
     let [redirect_uris, signed_out_uris] = uris;
     // One that signs nobody in has no place for people to return to.
-    if redirect_uris.is_empty() && !wanted.client_credentials {
+    if redirect_uris.is_empty() && !wanted.client_credentials && !wanted.introspect_others {
         let todo = "give one with --redirect-uri: its documentation calls it redirect or callback URL";
         return Ok(Err(refusal("a client of OpenID Connect needs a redirect URI", todo)));
     }
@@ -99,6 +100,7 @@ pub(super) fn read_oidc(
         algorithm,
         subject,
         client_credentials: wanted.client_credentials,
+        introspects_others: wanted.introspect_others,
         redirect_uris,
         signed_out_uris,
         groups: (!wanted.all_groups).then_some(groups),
@@ -108,7 +110,7 @@ pub(super) fn read_oidc(
 
 /// How an application signs people in, as the audit log has it.
 pub(super) fn oidc_text(client: &OidcClient) -> String {
-    let OidcClient { kind, pkce, algorithm, subject, client_credentials, groups, roles, .. } = client;
+    let OidcClient { kind, pkce, algorithm, subject, groups, roles, .. } = client;
     let uris = |uris: &[RedirectUri]| uris.iter().map(RedirectUri::as_str).collect::<Vec<_>>().join(" ");
     let groups = groups_text(groups.as_deref());
     let mut text = format!(
@@ -123,8 +125,13 @@ pub(super) fn oidc_text(client: &OidcClient) -> String {
             text.push_str(&uris(listed));
         }
     }
-    if *client_credentials {
-        text.push_str(", tokens of its own");
+    for (is_on, words) in [
+        (client.client_credentials, ", tokens of its own"),
+        (client.introspects_others, ", introspects tokens of others"),
+    ] {
+        if is_on {
+            text.push_str(words);
+        }
     }
     for AppRole { role, group } in roles {
         text.push_str(&format!(", role {role} for {}", group.name));
@@ -140,6 +147,7 @@ pub(super) fn oidc_settings(client: OidcClient) -> OidcSettings {
         algorithm,
         subject,
         client_credentials,
+        introspects_others,
         redirect_uris,
         signed_out_uris,
         groups,
@@ -152,6 +160,7 @@ pub(super) fn oidc_settings(client: OidcClient) -> OidcSettings {
         algorithm: algorithm.to_string(),
         subject: subject.to_string(),
         client_credentials,
+        introspect_others: introspects_others,
         redirect_uris: texts(redirect_uris),
         signed_out_uris: texts(signed_out_uris),
         all_groups: groups.is_none(),

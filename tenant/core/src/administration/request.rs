@@ -657,6 +657,9 @@ pub struct OidcSettings {
     /// Whether it gets access tokens of its own, which are of no person.
     #[serde(skip_serializing_if = "is_off")]
     pub client_credentials: bool,
+    /// Whether it may introspect the access tokens of other clients.
+    #[serde(skip_serializing_if = "is_off")]
+    pub introspect_others: bool,
     /// Where people return with a code.
     pub redirect_uris: Vec<String>,
     /// Where people return after a sign-out.
@@ -695,6 +698,7 @@ impl Default for OidcSettings {
             algorithm: SigningAlgorithm::Rs256.to_string(),
             subject: SubjectKind::ObjectGuid.to_string(),
             client_credentials: false,
+            introspect_others: false,
             redirect_uris: Vec::new(),
             signed_out_uris: Vec::new(),
             all_groups: false,
@@ -714,6 +718,7 @@ pub struct OidcChange {
     pub algorithm: Option<String>,
     pub subject: Option<String>,
     pub client_credentials: Option<bool>,
+    pub introspect_others: Option<bool>,
     pub redirect_uris: Option<Vec<String>>,
     pub signed_out_uris: Option<Vec<String>>,
     pub all_groups: Option<bool>,
@@ -731,6 +736,7 @@ impl OidcSettings {
             algorithm: change.algorithm.unwrap_or(self.algorithm),
             subject: change.subject.unwrap_or(self.subject),
             client_credentials: change.client_credentials.unwrap_or(self.client_credentials),
+            introspect_others: change.introspect_others.unwrap_or(self.introspect_others),
             redirect_uris: change.redirect_uris.unwrap_or(self.redirect_uris),
             signed_out_uris: change.signed_out_uris.unwrap_or(self.signed_out_uris),
             all_groups: change.all_groups.unwrap_or(self.all_groups && !listed),

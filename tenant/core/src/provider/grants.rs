@@ -89,7 +89,8 @@ fn text(grant: Uuid, secret: &BearerSecret) -> Zeroizing<String> {
     Zeroizing::new(format!("{}.{}", grant.simple(), *secret.to_text()))
 }
 
-fn parse(text: &str) -> Option<(Uuid, BearerSecret)> {
+/// The grant that a code or a refresh token names, and its secret.
+pub(super) fn parse(text: &str) -> Option<(Uuid, BearerSecret)> {
     let (grant, secret) = text.split_once('.')?;
     let is_simple =
         grant.len() == 32 && grant.bytes().all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f'));
@@ -197,7 +198,7 @@ impl Provider {
     }
 
     /// The session of a grant, and the account of the person, who may go on at this client; none: the person may not.
-    fn person_of(
+    pub(super) fn person_of(
         &self,
         reading: &Reading<'_>,
         client: &Client,
@@ -261,7 +262,8 @@ impl Provider {
     }
 }
 
-fn is_offline(scopes: &str) -> bool {
+/// Whether refresh tokens follow a code with these scopes.
+pub(super) fn is_offline(scopes: &str) -> bool {
     scopes.split(' ').any(|scope| scope == "offline_access")
 }
 

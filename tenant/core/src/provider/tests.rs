@@ -4,6 +4,7 @@
 mod claims;
 mod clients;
 mod grants;
+mod introspection;
 mod sessions;
 
 use super::access_token::Subject;
@@ -66,6 +67,7 @@ impl Bench {
             algorithm: SigningAlgorithm::Es256,
             subject: SubjectKind::ObjectGuid,
             client_credentials: false,
+            introspects_others: false,
             redirect_uris: vec![RedirectUri::parse(CALLBACK).unwrap()],
             signed_out_uris: Vec::new(),
             groups: Some(Vec::new()),

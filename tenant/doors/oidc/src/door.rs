@@ -165,7 +165,6 @@ impl OidcDoor {
         let is_known = [
             path::AUTHORIZE,
             path::SIGN_IN,
-            path::TOKEN,
             path::USERINFO,
             path::SIGN_OUT,
             path::OWN_PAGE,
@@ -175,7 +174,8 @@ impl OidcDoor {
             path::NOT_YOU,
         ]
         .contains(&asked.path.as_str());
-        if !is_known {
+        let is_of_clients = path::OF_CLIENTS.contains(&asked.path.as_str());
+        if !is_known && !is_of_clients {
             return self.wrong(asked, StatusCode::NOT_FOUND, RequestFault::NotFound, "");
         }
         let has_password = [path::SIGN_IN, path::CHANGE_PASSWORD].contains(&asked.path.as_str());
@@ -213,9 +213,9 @@ impl OidcDoor {
     /// The answer to a request at any path but the form of the sign-in. Blocks.
     fn respond(&self, asked: &Asked, parameters: Result<Parameters, NoParameters>) -> Answer {
         let is_get = asked.method == Method::GET;
-        // The token endpoint has answers of its own to what is wrong.
-        if asked.path == path::TOKEN && !is_get {
-            return self.token(asked, parameters);
+        // The endpoints of clients have answers of their own to what is wrong.
+        if path::OF_CLIENTS.contains(&asked.path.as_str()) && !is_get {
+            return self.client_endpoint(asked, parameters);
         }
         let parameters = match self.sound(asked, parameters) {
             Ok(parameters) => parameters,
@@ -367,6 +367,14 @@ pub(crate) fn private_json(status: StatusCode, value: &Value) -> Answer {
     let headers = answer.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    answer
+}
+
+/// An answer without content that nobody keeps.
+pub(crate) fn private_empty(status: StatusCode) -> Answer {
+    let mut answer = Response::new(Full::default());
+    *answer.status_mut() = status;
+    answer.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     answer
 }
 

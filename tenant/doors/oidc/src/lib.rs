@@ -16,7 +16,9 @@
 //! - `change_password.rs`: the page on which a person changes the password, and its form
 //! - `client_authentication.rs`: who a client says that it is
 //! - `proven_client.rs`: the client that a request comes from, proven
+//! - `client_endpoints.rs`: the endpoints that clients call without a browser
 //! - `token.rs`: codes and refresh tokens for tokens
+//! - `introspection.rs`: what a token is worth at this moment, and its end by its client
 //! - `userinfo.rs`: who somebody is, for an access token
 //! - `sign_out.rs`: the end of a session, by the application's or the person's wish
 //! - `own_page.rs`: the person's own page, and its forms
@@ -26,9 +28,11 @@ pub mod authorization;
 mod authorize;
 mod change_password;
 pub mod client_authentication;
+mod client_endpoints;
 pub mod cookies;
 mod device;
 pub mod door;
+mod introspection;
 pub mod metadata;
 mod own_page;
 pub mod parameters;

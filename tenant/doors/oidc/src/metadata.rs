@@ -15,6 +15,12 @@ pub mod path {
     pub const SIGN_IN: &str = "/sign-in";
     /// Codes and refresh tokens for tokens.
     pub const TOKEN: &str = "/token";
+    /// What a token is worth.
+    pub const INTROSPECT: &str = "/introspect";
+    /// The end of a token.
+    pub const REVOKE: &str = "/revoke";
+    /// Those that clients call without a browser, with a form that proves the client.
+    pub const OF_CLIENTS: [&str; 3] = [TOKEN, INTROSPECT, REVOKE];
     /// Who somebody is.
     pub const USERINFO: &str = "/userinfo";
     /// The end of a session.
@@ -41,6 +47,8 @@ pub fn document(issuer: &str) -> Value {
         "issuer": issuer,
         "authorization_endpoint": at(path::AUTHORIZE),
         "token_endpoint": at(path::TOKEN),
+        "introspection_endpoint": at(path::INTROSPECT),
+        "revocation_endpoint": at(path::REVOKE),
         "userinfo_endpoint": at(path::USERINFO),
         "jwks_uri": at(path::JWKS),
         "end_session_endpoint": at(path::SIGN_OUT),
@@ -51,6 +59,8 @@ pub fn document(issuer: &str) -> Value {
         "subject_types_supported": ["public", "pairwise"],
         "id_token_signing_alg_values_supported": ["RS256", "ES256"],
         "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post", "none"],
+        "introspection_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
+        "revocation_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post", "none"],
         "code_challenge_methods_supported": ["S256"],
         "claims_supported": [
             "sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "sid", "acr", "amr", "domain", "domain_sid", "name",

@@ -2,7 +2,7 @@
 
 use super::door::{Asked, OidcDoor, private_json, refused, unavailable};
 use super::metadata::PASSWORD_OVER_TLS;
-use super::parameters::{NoParameters, Parameters};
+use super::parameters::Parameters;
 use hyper::StatusCode;
 use landbridge_door_listen::body::Answer;
 use landbridge_tenant_core::clock::unix_now;
@@ -15,35 +15,29 @@ pub(crate) const ID_TOKEN: &str = "JWT";
 
 impl OidcDoor {
     /// The token endpoint. Blocks.
-    pub(crate) fn token(&self, asked: &Asked, parameters: Result<Parameters, NoParameters>) -> Answer {
+    pub(crate) fn token(&self, asked: &Asked, client: &Client, form: &Parameters) -> Answer {
         let bad = |code, words| refused(StatusCode::BAD_REQUEST, code, words);
-        // 1. The client.
-        let Ok(mut form) = parameters else { return bad("invalid_request", "the form cannot be read") };
-        let client = match self.proven_client(asked, &mut form) {
-            Ok(client) => client,
-            Err(answer) => return *answer,
-        };
-        // 2. The code or the refresh token.
+        // 1. The code or the refresh token.
         let now = unix_now();
         let (code, token) = (form.get("code"), form.get("refresh_token"));
         let granted = match (form.get("grant_type").unwrap_or_default(), code, token) {
             ("authorization_code", Some(code), _) => {
                 let redirect_uri = form.get("redirect_uri").unwrap_or_default();
-                self.provider.redeem(&client, code, redirect_uri, form.get("code_verifier"), now)
+                self.provider.redeem(client, code, redirect_uri, form.get("code_verifier"), now)
             }
-            ("refresh_token", _, Some(token)) => self.provider.refresh(&client, token, now),
+            ("refresh_token", _, Some(token)) => self.provider.refresh(client, token, now),
             ("authorization_code" | "refresh_token", ..) => {
                 return bad("invalid_request", "the code or the refresh token is missing");
             }
-            ("client_credentials", ..) => return self.client_credentials(asked, &client, &form, now),
+            ("client_credentials", ..) => return self.client_credentials(asked, client, form, now),
             _ => {
                 let words = "authorization_code, refresh_token or client_credentials";
                 return bad("unsupported_grant_type", words);
             }
         };
-        // 3. The tokens.
+        // 2. The tokens.
         match granted {
-            Ok(granted) => match tokens(self.provider.issuer(), &self.issuer, &client, granted, now) {
+            Ok(granted) => match tokens(self.provider.issuer(), &self.issuer, client, granted, now) {
                 Some(tokens) => private_json(StatusCode::OK, &tokens),
                 None => unavailable(),
             },

@@ -105,6 +105,7 @@ fn oidc_change(oidc: &Oidc) -> Result<Option<OidcChange>, TenantError> {
         algorithm: oidc.algorithm.clone(),
         subject: oidc.subject.clone(),
         client_credentials: oidc.client_credentials,
+        introspect_others: oidc.introspect_others,
         redirect_uris: list(&oidc.redirect_uris),
         signed_out_uris: list(&oidc.signed_out_uris),
         all_groups: oidc.all_groups.then_some(true),

@@ -3,6 +3,7 @@
 mod browser;
 mod client_credentials;
 mod conformance;
+mod introspection;
 mod keys;
 mod own_page;
 mod pages;

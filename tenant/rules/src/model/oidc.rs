@@ -21,6 +21,8 @@ pub struct OidcClient {
     pub subject: SubjectKind,
     /// Whether it gets access tokens of its own, which are of no person (RFC 6749 4.4).
     pub client_credentials: bool,
+    /// Whether it may introspect the access tokens of other clients, as an API does (RFC 7662).
+    pub introspects_others: bool,
     /// Where people return with a code.
     pub redirect_uris: Vec<RedirectUri>,
     /// Where people return after a sign-out.

@@ -248,7 +248,8 @@ CREATE TABLE app_oidc (
     subject     TEXT NOT NULL,                     -- as rules::model::SubjectKind
     every_group INTEGER NOT NULL,                  -- 1: `groups` may name all groups of its domains
     salt        BLOB NOT NULL,                     -- random; a pairwise `sub` is hashed with it
-    client_credentials INTEGER NOT NULL            -- 1: it gets access tokens of its own
+    client_credentials INTEGER NOT NULL,           -- 1: it gets access tokens of its own
+    introspects_others INTEGER NOT NULL            -- 1: it may introspect the access tokens of other clients
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE app_uris (
@@ -329,6 +330,15 @@ CREATE TABLE grants (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX grants_by_session ON grants(session);
 CREATE INDEX grants_by_end ON grants(ends_at);
+
+-- What a client may use once, and has used: it is refused until it ends by itself.
+CREATE TABLE spent (
+    app         BLOB NOT NULL REFERENCES apps(id),
+    hash        BLOB NOT NULL,                     -- SHA-256 of what was used
+    ends_at     INTEGER NOT NULL,
+    PRIMARY KEY (app, hash)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX spent_by_end ON spent(ends_at);
 
 CREATE TABLE app_secrets (
     app         BLOB NOT NULL REFERENCES apps(id),

@@ -20,8 +20,9 @@ pub fn of(reading: &Reading<'_>, app: Uuid) -> Result<Option<OidcClient>, StoreE
 
 /// The same, and what a pairwise `sub` is hashed with.
 pub fn with_salt(reading: &Reading<'_>, app: Uuid) -> Result<Option<(OidcClient, [u8; 32])>, StoreError> {
-    let sql = "SELECT kind, pkce, algorithm, subject, every_group, salt, client_credentials FROM app_oidc
-               WHERE app = ?1";
+    let sql =
+        "SELECT kind, pkce, algorithm, subject, every_group, salt, client_credentials, introspects_others
+               FROM app_oidc WHERE app = ?1";
     let mut statement = reading.prepare_cached(sql)?;
     let mut rows = statement.query([app.as_bytes().as_slice()])?;
     let Some(row) = rows.next()? else { return Ok(None) };
@@ -36,6 +37,7 @@ pub fn with_salt(reading: &Reading<'_>, app: Uuid) -> Result<Option<(OidcClient,
         algorithm: SigningAlgorithm::parse(&text(2)?).ok_or_else(foreign)?,
         subject: SubjectKind::parse(&text(3)?).ok_or_else(foreign)?,
         client_credentials: row.get(6)?,
+        introspects_others: row.get(7)?,
         redirect_uris,
         signed_out_uris,
         groups,
@@ -87,8 +89,8 @@ pub fn set(
     }
     let Some(client) = client else { return Ok(()) };
     writing.execute(
-        "INSERT INTO app_oidc (app, kind, pkce, algorithm, subject, every_group, salt, client_credentials)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+        "INSERT INTO app_oidc (app, kind, pkce, algorithm, subject, every_group, salt, client_credentials,
+             introspects_others) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
         params![
             app.as_bytes(),
             client.kind.as_str(),
@@ -97,7 +99,8 @@ pub fn set(
             client.subject.as_str(),
             client.groups.is_none(),
             salt,
-            client.client_credentials
+            client.client_credentials,
+            client.introspects_others
         ],
     )?;
     let OidcClient { redirect_uris, signed_out_uris, groups, roles, .. } = client;

@@ -175,14 +175,25 @@ impl Browser {
         secret: &str,
         fields: &[(&str, &str)],
     ) -> (StatusCode, Value) {
+        let page = self.endpoint("/token", client, secret, fields).await;
+        (page.status, serde_json::from_str(&page.text).unwrap())
+    }
+
+    /// An endpoint that clients call. An empty secret: none is sent.
+    pub(crate) async fn endpoint(
+        &mut self,
+        path: &str,
+        client: &str,
+        secret: &str,
+        fields: &[(&str, &str)],
+    ) -> Page {
         let encoded = |text: &str| form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
         let basic = format!("Basic {}", STANDARD.encode(format!("{}:{}", encoded(client), encoded(secret))));
         let mut all = fields.to_vec();
         if secret.is_empty() {
             all.push(("client_id", client));
         }
-        let page = self.another().post("/token", &all, (!secret.is_empty()).then_some(basic)).await;
-        (page.status, serde_json::from_str(&page.text).unwrap())
+        self.another().post(path, &all, (!secret.is_empty()).then_some(basic)).await
     }
 
     pub(crate) async fn userinfo(&mut self, token: &str) -> (StatusCode, Value) {

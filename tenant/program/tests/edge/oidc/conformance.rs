@@ -257,9 +257,15 @@ async fn discovery_and_keys_have_what_the_standards_want_and_what_the_door_does(
     );
     let document: Value = serde_json::from_str(&page.text).unwrap();
     // 1. Addresses: all with TLS, on the issuer, and served.
-    for name in
-        ["authorization_endpoint", "token_endpoint", "userinfo_endpoint", "jwks_uri", "end_session_endpoint"]
-    {
+    for name in [
+        "authorization_endpoint",
+        "token_endpoint",
+        "userinfo_endpoint",
+        "jwks_uri",
+        "end_session_endpoint",
+        "introspection_endpoint",
+        "revocation_endpoint",
+    ] {
         let path = text(&document, name).strip_prefix(ISSUER).unwrap();
         assert_ne!(browser.get(path).await.status, StatusCode::NOT_FOUND, "{name}");
     }
@@ -272,6 +278,11 @@ async fn discovery_and_keys_have_what_the_standards_want_and_what_the_door_does(
         ("subject_types_supported", vec!["public", "pairwise"]),
         ("id_token_signing_alg_values_supported", vec!["RS256", "ES256"]),
         ("token_endpoint_auth_methods_supported", vec!["client_secret_basic", "client_secret_post", "none"]),
+        ("introspection_endpoint_auth_methods_supported", vec!["client_secret_basic", "client_secret_post"]),
+        (
+            "revocation_endpoint_auth_methods_supported",
+            vec!["client_secret_basic", "client_secret_post", "none"],
+        ),
         ("code_challenge_methods_supported", vec!["S256"]),
     ] {
         assert_eq!(document[name], serde_json::json!(values), "{name}");
