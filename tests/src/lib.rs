@@ -63,6 +63,7 @@
 //! - `src/oracle/ldap_request.rs`: for what clients send to the LDAP door
 //! - `src/oracle/password_modify.rs`: for the value of a request to change a password by LDAP
 //! - `src/oracle/certificate_file.rs`: for files of certificates or text that an administrator names
+//! - `src/oracle/client_assertion.rs`: assertions by which clients prove themselves
 //! - `src/oracle/proxy_answer.rs`: for answers of an HTTP proxy
 //! - `src/oracle/proxy_header.rs`: for what a balancer sends before TLS
 //! - `src/oracle/oidc_request.rs`: for the query that a browser brings to the issuer
@@ -107,6 +108,7 @@
 //! - `tests/oidc/main.rs`: OpenID Connect with other people's clients on a real domain
 //! - `tests/oidc/stage.rs`: the domain, the tenant and the clients
 //! - `tests/oidc/apache.rs`: people in a browser before sites behind mod_auth_openidc
+//! - `tests/oidc/machine.rs`: what clients call without a browser, by openid-client and Authlib
 //! - `tests/oidc/native.rs`: an application on the person's own machine
 //! - `tests/oidc/pages.rs`: every page in every width, colour scheme and language
 //! - `tests/ldap/main.rs`: LDAP clients on a real domain: the list of tests

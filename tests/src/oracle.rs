@@ -3,6 +3,7 @@
 //! An oracle panics when something does not hold, and only then.
 
 mod certificate_file;
+mod client_assertion;
 mod digest_text;
 mod distinguished_name;
 pub(crate) mod drs_secret;
@@ -25,6 +26,7 @@ mod usn_answer;
 mod wire_frames;
 
 pub use certificate_file::certificate_file;
+pub use client_assertion::client_assertion;
 pub use digest_text::digest_text;
 pub use distinguished_name::distinguished_name;
 pub use drs_secret::drs_secret;
@@ -54,6 +56,7 @@ pub const ALL: &[(&str, Oracle)] = &[
     ("ap_rep", ap_rep),
     ("as_rep", as_rep),
     ("certificate_file", certificate_file),
+    ("client_assertion", client_assertion),
     ("digest_text", digest_text),
     ("distinguished_name", distinguished_name),
     ("drs_secret", drs_secret),

@@ -7,6 +7,7 @@ mod app_ldap;
 mod app_oidc;
 mod app_settings;
 mod apps;
+mod client_keys;
 mod domain;
 mod group_policy;
 mod group_policy_lines;

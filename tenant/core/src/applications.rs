@@ -175,6 +175,12 @@ impl Applications {
         self.events.note(Event::CredentialRefused, Origin::Stranger(from), &subject, detail, now);
     }
 
+    /// Writes down that an assertion by which this application was to prove itself was refused, and why.
+    pub fn note_refused_assertion(&self, application: &Application, from: IpAddr, why: &str) {
+        let subject = format!("app {}", application.name);
+        self.events.note(Event::CredentialRefused, Origin::Stranger(from), &subject, why, unix_now());
+    }
+
     /// Counts a request that was refused before the password was verified.
     pub fn count_turned_away(&self, why: &str) {
         self.numbers.metrics.signins_not_asked.get_or_create(&vec![("why", why.to_owned())]).inc();

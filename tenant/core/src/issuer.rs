@@ -7,7 +7,7 @@
 use crate::numbers::Numbers;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use landbridge_crypto::signature::{Algorithm, NoKey, PublicKey, SigningKey};
+use landbridge_crypto::signature::{NoKey, PublicKey, SigningKey};
 pub use landbridge_tenant_rules::model::SigningAlgorithm;
 use landbridge_tenant_store::tables::signing_keys::{self, SigningKey as Stored};
 use landbridge_tenant_store::{Store, StoreError, Writing};
@@ -125,7 +125,7 @@ impl Issuer {
         let turns = present.is_none_or(is_over);
         let mut made = Vec::new();
         for _ in 0..usize::from(next.is_none()) + usize::from(turns) {
-            made.push(SigningKey::generate(in_crypto(algorithm))?);
+            made.push(SigningKey::generate(algorithm.in_crypto())?);
         }
         // 2. Stored. Another process may have done the same meanwhile: then there is one key more to come, which harms
         //    nothing.
@@ -154,7 +154,7 @@ impl Issuer {
         let mut published = Vec::new();
         for stored in self.store.read(signing_keys::all)? {
             let key =
-                SigningKey::from_pkcs8(in_crypto(stored.algorithm), &stored.open(self.store.seal_keys())?)?;
+                SigningKey::from_pkcs8(stored.algorithm.in_crypto(), &stored.open(self.store.seal_keys())?)?;
             // The name is computed: a row with another one is not taken.
             let kid = key.public().thumbprint();
             published.push(jwk(key.public(), &kid));
@@ -212,7 +212,7 @@ impl Issuer {
             keys.published.get(text("kid")?)?.clone()
         };
         let is_ours = text("typ") == Some(kind)
-            && SigningAlgorithm::parse(text("alg")?).map(in_crypto) == Some(key.algorithm())
+            && SigningAlgorithm::parse(text("alg")?) == Some(SigningAlgorithm::of(&key))
             && !head.contains_key("crit");
         if !is_ours || !key.verifies(signed.as_bytes(), &decoded(signature)?) {
             return None;
@@ -221,19 +221,9 @@ impl Issuer {
     }
 }
 
-fn in_crypto(algorithm: SigningAlgorithm) -> Algorithm {
-    match algorithm {
-        SigningAlgorithm::Es256 => Algorithm::Es256,
-        SigningAlgorithm::Rs256 => Algorithm::Rs256,
-    }
-}
-
 /// A public key as JSON (RFC 7517 4).
-fn jwk(key: &PublicKey, kid: &str) -> Value {
-    let algorithm = match key.algorithm() {
-        Algorithm::Es256 => "ES256",
-        Algorithm::Rs256 => "RS256",
-    };
+pub(crate) fn jwk(key: &PublicKey, kid: &str) -> Value {
+    let algorithm = SigningAlgorithm::of(key).as_str();
     let mut members = Map::new();
     for (name, value) in key.members() {
         members.insert((*name).to_owned(), Value::String(value.clone()));

@@ -45,6 +45,7 @@
 //! - `provider.rs`: the handle on OpenID Connect
 //! - `provider/own_page.rs`: what a person sees of the own applications, sessions and sign-ins
 //! - `provider/sessions.rs`: people who are signed in at the pages
+//! - `provider/client_assertion.rs`: assertions by which a client proves itself with a key of its own
 //! - `provider/grants.rs`: codes and refresh tokens
 //! - `provider/introspection.rs`: what a token is worth at this moment, and its end by its client
 //! - `provider/access_token.rs`: access tokens
@@ -70,6 +71,7 @@
 //! - `administration/app_settings.rs`: what an administrator sets of them, exported and applied from a file
 //! - `administration/group_settings.rs`: the groups in those settings
 //! - `administration/app_ldap.rs`: changes how one reads the directory by LDAP
+//! - `administration/client_keys.rs`: the public keys of a client, as an administrator registers them
 //! - `administration/oidc_settings.rs`: how one signs people in: checked, stored, as text
 //! - `administration/app_oidc.rs`: changes how one signs people in by OpenID Connect
 //! - `administration/app_explained.rs`: whether and why a person may sign in through one

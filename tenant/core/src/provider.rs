@@ -8,6 +8,7 @@
 
 mod access_token;
 pub mod claims;
+pub mod client_assertion;
 mod clients;
 mod grants;
 mod introspection;
@@ -20,7 +21,9 @@ pub use clients::Client;
 use clients::Clients;
 pub use grants::{Granted, NewGrant, NoCode, NoGrant};
 pub use introspection::{ActivePerson, ActiveToken};
-pub use landbridge_tenant_rules::model::{OidcClient, OidcKind, RedirectUri, SigningAlgorithm, SubjectKind};
+pub use landbridge_tenant_rules::model::{
+    ClientKey, OidcClient, OidcKind, RedirectUri, SigningAlgorithm, SubjectKind,
+};
 use landbridge_tenant_store::Store;
 pub use landbridge_tenant_store::StoreError;
 pub use landbridge_tenant_store::tables::web_sessions::WebSession;

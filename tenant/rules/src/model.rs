@@ -28,7 +28,7 @@ pub use ldap::{LdapAccess, LdapMemberOf, LdapTree, LdapView};
 pub use network::{Network, NoNetwork};
 pub use object::{KINDS, Object, Principal, is_removed, kind_text, presence_text};
 pub use oidc::{
-    AppRole, MAX_REDIRECT_URI, NoRedirectUri, OidcClient, OidcKind, RedirectUri, SigningAlgorithm,
+    AppRole, ClientKey, MAX_REDIRECT_URI, NoRedirectUri, OidcClient, OidcKind, RedirectUri, SigningAlgorithm,
     SubjectKind,
 };
 pub use token::EnrolmentToken;

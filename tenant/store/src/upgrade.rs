@@ -220,6 +220,13 @@ const STEPS: [&str; 3] = [
          uri         TEXT NOT NULL,
          PRIMARY KEY (app, what, uri)
      ) STRICT, WITHOUT ROWID;
+     CREATE TABLE app_keys (
+         app         BLOB NOT NULL REFERENCES apps(id),
+         kid         TEXT NOT NULL,
+         algorithm   TEXT NOT NULL,
+         public      BLOB NOT NULL,
+         PRIMARY KEY (app, kid)
+     ) STRICT, WITHOUT ROWID;
      CREATE TABLE app_oidc_groups (
          app         BLOB NOT NULL REFERENCES apps(id),
          domain      INTEGER NOT NULL REFERENCES domains(id),

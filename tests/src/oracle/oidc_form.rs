@@ -6,7 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use hyper::HeaderMap;
 use hyper::header::{AUTHORIZATION, HeaderValue};
-use landbridge_door_oidc::client_authentication::{Shown, shown};
+use landbridge_door_oidc::client_authentication::{Proof, Shown, shown};
 use landbridge_door_oidc::parameters::{MAX_PARAMETERS, MAX_SIGN_IN, Parameters};
 
 /// The data is an Authorization header up to the first line feed, and the form behind it. An empty header: there is none.
@@ -55,9 +55,19 @@ fn token(headers: &HeaderMap, form: &[u8]) {
     let (named, secret) =
         (parameters.get("client_id").map(str::to_owned), parameters.get("client_secret").map(str::to_owned));
     let outcome = shown(headers, &mut parameters);
-    assert_eq!(parameters.get("client_secret"), None, "a secret is left in the form");
-    let Ok(Shown { id, secret: said }) = outcome else { return };
-    let said = said.map(|secret| secret.as_str().to_owned());
+    for name in ["client_secret", "client_assertion"] {
+        assert_eq!(parameters.get(name), None, "a secret is left in the form");
+    }
+    let Ok(Shown { id, proof }) = outcome else { return };
+    let said = match proof {
+        Proof::Nothing => None,
+        Proof::Secret(secret) => Some(secret.as_str().to_owned()),
+        Proof::Assertion(assertion) => {
+            assert!(secret.is_none() && !headers.contains_key(AUTHORIZATION), "two ways");
+            assert_eq!(id, named.unwrap_or_else(|| assertion.client().to_owned()));
+            return;
+        }
+    };
     let Some(header) = headers.get(AUTHORIZATION) else {
         assert_eq!((Some(id), said), (named, secret));
         return;
@@ -74,5 +84,6 @@ fn token(headers: &HeaderMap, form: &[u8]) {
     let headers = HeaderMap::from_iter([(AUTHORIZATION, again)]);
     let Ok(mut empty) = Parameters::parse(b"") else { panic!("an empty form is refused") };
     let Ok(again) = shown(&headers, &mut empty) else { panic!("it is refused the second time") };
-    assert_eq!((again.id, again.secret.map(|secret| secret.as_str().to_owned())), (id, Some(said)));
+    let Proof::Secret(secret) = again.proof else { panic!("no secret") };
+    assert_eq!((again.id, secret.as_str()), (id, said.as_str()));
 }

@@ -99,6 +99,52 @@ if (given.course === 'page') {
   };
   for (const [name, value] of browser.cookies) secrets[`the cookie ${name}`] = value;
   console.log(JSON.stringify({ secrets }));
+} else if (given.course === 'machine') {
+  // What clients call without a browser: by a secret, by a key, and by another client that is an API.
+  const steps = [];
+  const tokens = await asked.redeem(after.to);
+  const sub = tokens.claims().sub;
+  const der = Buffer.from(given.key.pkcs8, 'base64');
+  const kind = given.key.alg === 'ES256' ? { name: 'ECDSA', namedCurve: 'P-256' } : { name: 'RSASSA-PKCS1-v1_5', hash: 'SHA-256' };
+  const key = await crypto.subtle.importKey('pkcs8', der, kind, false, ['sign']);
+  const proof = client.PrivateKeyJwt({ key, kid: given.key.kid });
+  const byKey = await client.discovery(new URL(given.issuer), given.client, undefined, proof);
+  const api = await client.discovery(new URL(given.issuer), given.api.client, given.api.secret);
+  const worth = (of, token) => client.tokenIntrospection(of, token);
+  for (const own of [config, byKey]) {
+    const machine = await client.clientCredentialsGrant(own);
+    assert.equal(machine.expires_in, 300);
+    const said = await worth(own, machine.access_token);
+    assert.deepEqual([said.active, said.client_id, said.sub, said.scope], [true, given.client, undefined, undefined]);
+    assert.equal((await worth(api, machine.access_token)).active, true);
+    assert.match(await error(client.fetchUserInfo(own, machine.access_token, sub)), /invalid_token|401/);
+    await client.tokenRevocation(own, machine.access_token);
+    assert.deepEqual(await worth(api, machine.access_token), { active: false });
+  }
+  steps.push('own tokens');
+  for (const [by, token, active] of [
+    [config, tokens.access_token, true],
+    [byKey, tokens.refresh_token, true],
+    [api, tokens.access_token, true],
+    [api, tokens.refresh_token, false],
+    [config, 'nonsense', false],
+  ]) {
+    const said = await worth(by, token);
+    assert.equal(said.active, active);
+    if (active) assert.equal(said.sub, sub);
+    else assert.deepEqual(said, { active: false });
+  }
+  steps.push('introspected');
+  const next = await client.refreshTokenGrant(byKey, tokens.refresh_token);
+  assert.equal(next.claims().sub, sub);
+  steps.push('refreshed by a key');
+  await client.tokenRevocation(api, next.refresh_token);
+  assert.equal((await worth(config, next.access_token)).active, true);
+  await client.tokenRevocation(byKey, next.refresh_token);
+  for (const token of [next.access_token, next.refresh_token]) assert.equal((await worth(config, token)).active, false);
+  assert.equal(await error(client.refreshTokenGrant(byKey, next.refresh_token)), 'invalid_grant');
+  steps.push('revoked');
+  console.log(JSON.stringify({ steps: steps.join(', ') }));
 } else if (given.course === 'disabled') {
   const tokens = await asked.redeem(after.to);
   console.log('now');

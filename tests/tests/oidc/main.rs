@@ -5,6 +5,7 @@
 
 mod apache;
 mod change;
+mod machine;
 mod native;
 mod pages;
 mod stage;

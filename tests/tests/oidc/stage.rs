@@ -206,6 +206,27 @@ impl Stage {
         self.runs_while(course, by, who, || ())
     }
 
+    /// The same with further settings.
+    #[track_caller]
+    pub(crate) fn runs_with(&self, course: &str, by: &Client, (who, further): (&Value, &Value)) -> Value {
+        converse(self.node("client.mjs"), &self.with_further(course, by, (who, further)), |_| ())
+    }
+
+    /// A program by Authlib that acts for itself.
+    #[track_caller]
+    pub(crate) fn runs_authlib_machine(&self, by: &Client, further: &Value) -> Value {
+        let settings = self.with_further("machine", by, (&Value::Null, further));
+        converse(self.python("authlib_machine.py"), &settings, |_| ())
+    }
+
+    fn with_further(&self, course: &str, by: &Client, (who, further): (&Value, &Value)) -> Value {
+        let mut settings = self.settings(course, by, who);
+        for (name, value) in further.as_object().unwrap() {
+            settings[name] = value.clone();
+        }
+        settings
+    }
+
     /// The same, with something done when the client says that it is time.
     #[track_caller]
     pub(crate) fn runs_while(&self, course: &str, by: &Client, who: &Value, meanwhile: impl Fn()) -> Value {
@@ -215,10 +236,7 @@ impl Stage {
     /// The same by Authlib, whose one course has all steps.
     #[track_caller]
     pub(crate) fn runs_authlib(&self, by: &Client, who: &Value, meanwhile: impl Fn()) -> Value {
-        let mut command = view::command("/usr/bin/python3").unwrap();
-        command.arg(script("authlib_app.py")).env("PYTHONPATH", installed("python"));
-        command.env("REQUESTS_CA_BUNDLE", &self.issuer.ca);
-        converse(command, &self.settings("flow", by, who), |_| meanwhile())
+        converse(self.python("authlib_app.py"), &self.settings("flow", by, who), |_| meanwhile())
     }
 
     /// Runs a native application of this name. `browse` is given the URL for the browser, and where the browser returns.
@@ -241,6 +259,14 @@ impl Stage {
             "signed_out": SIGNED_OUT,
             "who": who,
         })
+    }
+
+    /// A script of this folder for Debian's Python.
+    fn python(&self, name: &str) -> Command {
+        let mut command = view::command("/usr/bin/python3").unwrap();
+        command.arg(script(name)).env("PYTHONPATH", installed("python"));
+        command.env("REQUESTS_CA_BUNDLE", &self.issuer.ca);
+        command
     }
 
     /// A script of this folder for Node.js.

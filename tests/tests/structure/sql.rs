@@ -79,8 +79,8 @@ const STILL_FOREIGN: &[(&str, &str, usize)] = &[
     ("tables/objects.rs", "IS NOT ?", 2),
     ("upgrade.rs", "BLOB", 53),
     ("upgrade.rs", "PRAGMA", 1),
-    ("upgrade.rs", "ROWID", 27),
-    ("upgrade.rs", "STRICT", 27),
+    ("upgrade.rs", "ROWID", 28),
+    ("upgrade.rs", "STRICT", 28),
 ];
 
 /// The start of every statement and of the parts from which statements are put together.

@@ -1,6 +1,7 @@
 //! How an application signs people in by OpenID Connect: what an administrator sets, checked, stored and written as text.
 //! Neighbours: [`super::app_settings`] has the other settings.
 
+use crate::administration::client_keys::{key_text, read_keys};
 use crate::administration::group_settings::{groups_text, read_groups, setting_of};
 use crate::administration::request::{AdminResponse, OidcSettings, RoleSetting, not_one_of, refusal};
 use landbridge_crypto::secret::Secret;
@@ -53,6 +54,14 @@ pub(super) fn read_oidc(
             "leave --client-credentials and --introspect-others off, or make the client a confidential one";
         return Ok(Err(refusal("a public client cannot prove that a request is its own", todo)));
     }
+    let keys = match read_keys(&wanted.keys) {
+        Ok(keys) => keys,
+        Err(refused) => return Ok(Err(refused)),
+    };
+    if kind == OidcKind::Public && !keys.is_empty() {
+        let todo = "leave --jwks out, or make the client a confidential one";
+        return Ok(Err(refusal("a public client has no key of its own", todo)));
+    }
     // 2. URIs.
     let mut uris: [Vec<RedirectUri>; 2] = Default::default();
     for (list, into) in [&wanted.redirect_uris, &wanted.signed_out_uris].into_iter().zip(&mut uris) {
@@ -101,6 +110,7 @@ pub(super) fn read_oidc(
         subject,
         client_credentials: wanted.client_credentials,
         introspects_others: wanted.introspect_others,
+        keys,
         redirect_uris,
         signed_out_uris,
         groups: (!wanted.all_groups).then_some(groups),
@@ -133,6 +143,9 @@ pub(super) fn oidc_text(client: &OidcClient) -> String {
             text.push_str(words);
         }
     }
+    for key in &client.keys {
+        text.push_str(&format!(", key {}", key.kid));
+    }
     for AppRole { role, group } in roles {
         text.push_str(&format!(", role {role} for {}", group.name));
     }
@@ -148,6 +161,7 @@ pub(super) fn oidc_settings(client: OidcClient) -> OidcSettings {
         subject,
         client_credentials,
         introspects_others,
+        keys,
         redirect_uris,
         signed_out_uris,
         groups,
@@ -161,6 +175,7 @@ pub(super) fn oidc_settings(client: OidcClient) -> OidcSettings {
         subject: subject.to_string(),
         client_credentials,
         introspect_others: introspects_others,
+        keys: keys.iter().map(key_text).collect(),
         redirect_uris: texts(redirect_uris),
         signed_out_uris: texts(signed_out_uris),
         all_groups: groups.is_none(),

@@ -50,7 +50,7 @@ fn private(tenant: &Tenant, algorithm: SigningAlgorithm) -> (String, SigningKey)
         |key: &&Stored| key.algorithm == algorithm && key.signs_at.is_some() && key.retired_at.is_none();
     let stored = all.iter().find(signs).unwrap();
     let opened = stored.open(tenant.store.seal_keys()).unwrap();
-    (stored.kid.clone(), SigningKey::from_pkcs8(in_crypto(algorithm), &opened).unwrap())
+    (stored.kid.clone(), SigningKey::from_pkcs8(algorithm.in_crypto(), &opened).unwrap())
 }
 
 /// A token with any head, signed by any key.
@@ -221,7 +221,7 @@ fn two_processes_that_make_or_turn_keys_at_once_agree_afterwards() {
 fn a_token_is_good_by_the_key_that_its_name_has_and_by_nothing_that_it_says_itself() {
     let tenant = Tenant::new();
     let issuer = with_keys(&tenant);
-    let strangers = BOTH.map(|algorithm| SigningKey::generate(in_crypto(algorithm)).unwrap().0);
+    let strangers = BOTH.map(|algorithm| SigningKey::generate(algorithm.in_crypto()).unwrap().0);
     for (algorithm, stranger) in BOTH.into_iter().zip(&strangers) {
         let (kid, key) = private(&tenant, algorithm);
         let alg = algorithm.as_str();

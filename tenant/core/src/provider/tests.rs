@@ -68,6 +68,7 @@ impl Bench {
             subject: SubjectKind::ObjectGuid,
             client_credentials: false,
             introspects_others: false,
+            keys: Vec::new(),
             redirect_uris: vec![RedirectUri::parse(CALLBACK).unwrap()],
             signed_out_uris: Vec::new(),
             groups: Some(Vec::new()),

@@ -1,13 +1,16 @@
 //! The client that a request comes from, proven as a client of its kind must be.
 //! Before it: [`super::client_authentication`] reads what the request says. After it: the endpoints that clients call.
 
-use super::client_authentication::{Shown, shown};
+use super::client_authentication::{Proof, Shown, shown};
 use super::door::{Asked, Checked, OidcDoor, refused, unavailable};
+use super::metadata::path;
 use super::parameters::Parameters;
 use hyper::StatusCode;
 use hyper::header::{AUTHORIZATION, HeaderValue, WWW_AUTHENTICATE};
 use landbridge_door_listen::body::Answer;
 use landbridge_tenant_core::applications::NotAuthenticated;
+use landbridge_tenant_core::clock::unix_now;
+use landbridge_tenant_core::provider::client_assertion::{Assertion, BadAssertion};
 use landbridge_tenant_core::provider::{Client, OidcKind};
 use std::sync::Arc;
 
@@ -20,26 +23,79 @@ impl OidcDoor {
         };
         self.prove(asked, &shown).map_err(|why| {
             Box::new(match why {
-                NotAuthenticated::Unknown => no_client(asked, "no client has this client_id and secret"),
-                NotAuthenticated::Storage | NotAuthenticated::OverRate(_) => unavailable(),
+                NotProven::Words(words) => no_client(asked, words),
+                NotProven::Not(NotAuthenticated::Unknown) => {
+                    no_client(asked, "no client has this client_id and secret")
+                }
+                NotProven::Not(NotAuthenticated::Storage | NotAuthenticated::OverRate(_)) => unavailable(),
             })
         })
     }
 
     /// The client that a request names, if it proves itself as a client of its kind must.
-    fn prove(&self, asked: &Asked, shown: &Shown) -> Result<Arc<Client>, NotAuthenticated> {
+    fn prove(&self, asked: &Asked, shown: &Shown) -> Result<Arc<Client>, NotProven> {
         let found = self.provider.client(&shown.id).map_err(|_| NotAuthenticated::Storage)?;
         let client = found.ok_or(NotAuthenticated::Unknown)?;
-        match (client.oidc.kind, &shown.secret) {
-            (OidcKind::Confidential, Some(secret)) => {
+        match (client.oidc.kind, &shown.proof) {
+            (OidcKind::Confidential, Proof::Secret(secret)) => {
                 self.applications.authenticate_client(&client.app, secret, asked.from)?;
             }
-            (OidcKind::Public, None) => {}
-            (OidcKind::Confidential, None) | (OidcKind::Public, Some(_)) => {
-                return Err(NotAuthenticated::Unknown);
+            (OidcKind::Confidential, Proof::Assertion(assertion)) => {
+                self.check_assertion(asked, &client, assertion)?;
+            }
+            (OidcKind::Public, Proof::Nothing) => {}
+            (OidcKind::Confidential, Proof::Nothing)
+            | (OidcKind::Public, Proof::Secret(_) | Proof::Assertion(_)) => {
+                return Err(NotAuthenticated::Unknown.into());
             }
         }
         Ok(client)
+    }
+
+    /// Checks the assertion of a client, and notes that it is used. That is a row, so it is charged to the application's rate.
+    fn check_assertion(
+        &self,
+        asked: &Asked,
+        client: &Client,
+        assertion: &Assertion,
+    ) -> Result<(), NotProven> {
+        let now = unix_now();
+        let refuse = |why| {
+            self.applications.note_refused_assertion(&client.app, asked.from, why);
+            Err(NotProven::Words(why))
+        };
+        // 1. The assertion, and where it comes from.
+        let token_endpoint = format!("{}{}", self.issuer, path::TOKEN);
+        let audiences = [self.issuer.as_str(), &token_endpoint];
+        let used = match assertion.check(&client.app.name, &client.oidc.keys, &audiences, now) {
+            Ok(used) => used,
+            Err(BadAssertion(why)) => return refuse(why),
+        };
+        if !client.app.is_near(asked.from) {
+            return refuse("from outside its networks");
+        }
+        // 2. Once. A copy of one that was used costs the application nothing.
+        const AGAIN: &str = "the assertion was used before: its jti is not new";
+        if self.provider.was_used(client, &used).map_err(|_| NotAuthenticated::Storage)? {
+            return refuse(AGAIN);
+        }
+        self.applications.charge(&client.app, asked.arrived)?;
+        let is_new =
+            self.provider.use_assertion(client, &used, now).map_err(|_| NotAuthenticated::Storage)?;
+        if is_new { Ok(()) } else { refuse(AGAIN) }
+    }
+}
+
+/// Why a client has not proved itself.
+enum NotProven {
+    /// In words for its developer.
+    Words(&'static str),
+    Not(NotAuthenticated),
+}
+
+impl From<NotAuthenticated> for NotProven {
+    fn from(why: NotAuthenticated) -> Self {
+        Self::Not(why)
     }
 }
 

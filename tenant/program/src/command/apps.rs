@@ -10,6 +10,8 @@ use landbridge_tenant_core::administration::request::{
     AdminRequest, AppRow, AppSettings, GroupSetting, LdapChange, LdapSettings, OidcChange, RoleSetting,
 };
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use std::io::Read;
 use std::path::Path;
 
 /// The file of `export` and `apply`.
@@ -106,12 +108,38 @@ fn oidc_change(oidc: &Oidc) -> Result<Option<OidcChange>, TenantError> {
         subject: oidc.subject.clone(),
         client_credentials: oidc.client_credentials,
         introspect_others: oidc.introspect_others,
+        keys: oidc.jwks.as_deref().map(key_set).transpose()?,
         redirect_uris: list(&oidc.redirect_uris),
         signed_out_uris: list(&oidc.signed_out_uris),
         all_groups: oidc.all_groups.then_some(true),
         groups,
         roles: (!roles.is_empty()).then_some(roles),
     }))
+}
+
+/// Limit on the bytes of a JWK set: eight keys of the greatest size are less.
+const MAX_KEY_SET: u64 = 64 * 1024;
+
+/// The keys of a JWK set in a file, each as text.
+fn key_set(file: &Path) -> Result<Vec<String>, TenantError> {
+    #[derive(Deserialize)]
+    struct KeySet {
+        keys: Vec<Map<String, Value>>,
+    }
+    let wrong = |why: &dyn std::fmt::Display| TenantError::Usage(format!("--jwks {}: {why}", file.display()));
+    let opened: Box<dyn Read> = match file.to_str() {
+        Some("-") => Box::new(std::io::stdin()),
+        _ => Box::new(std::fs::File::open(file).map_err(|error| wrong(&error))?),
+    };
+    let mut text = Vec::new();
+    opened.take(MAX_KEY_SET + 1).read_to_end(&mut text).map_err(|error| wrong(&error))?;
+    if u64::try_from(text.len()).is_ok_and(|length| length > MAX_KEY_SET) {
+        return Err(wrong(&"a JWK set has at most 64 KiB"));
+    }
+    // The words of the parser would repeat parts of the file, which may hold a private key by mistake.
+    let set: KeySet = serde_json::from_slice(&text)
+        .map_err(|_| wrong(&"it is no JWK set (RFC 7517): {\"keys\": [...]}"))?;
+    Ok(set.keys.into_iter().map(|key| Value::Object(key).to_string()).collect())
 }
 
 fn read(file: &Path) -> Result<Vec<AppSettings>, TenantError> {

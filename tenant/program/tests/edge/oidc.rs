@@ -1,6 +1,7 @@
 //! OpenID Connect: the way from an application to the page and back, and what breaks off on it.
 
 mod browser;
+mod client_assertion;
 mod client_credentials;
 mod conformance;
 mod introspection;

@@ -2,6 +2,7 @@
 
 use super::application::AppGroup;
 use super::texts::texts;
+use landbridge_crypto::signature::{Algorithm, PublicKey};
 use std::net::IpAddr;
 use url::{Host, Url};
 
@@ -23,6 +24,8 @@ pub struct OidcClient {
     pub client_credentials: bool,
     /// Whether it may introspect the access tokens of other clients, as an API does (RFC 7662).
     pub introspects_others: bool,
+    /// Public keys by which it proves itself (OpenID Connect Core 9: `private_key_jwt`).
+    pub keys: Vec<ClientKey>,
     /// Where people return with a code.
     pub redirect_uris: Vec<RedirectUri>,
     /// Where people return after a sign-out.
@@ -31,6 +34,15 @@ pub struct OidcClient {
     pub groups: Option<Vec<AppGroup>>,
     /// What `roles` names, for the members of a group.
     pub roles: Vec<AppRole>,
+}
+
+/// A public key of a client.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClientKey {
+    /// What its signatures name it by.
+    pub kid: String,
+    /// The key.
+    pub public: PublicKey,
 }
 
 /// A role of an application, and the group that has it.
@@ -67,6 +79,24 @@ pub enum SubjectKind {
     ObjectGuid,
     /// Another one at each application, so that two cannot compare their people.
     Pairwise,
+}
+
+impl SigningAlgorithm {
+    /// The algorithm of a key.
+    pub fn of(key: &PublicKey) -> Self {
+        match key.algorithm() {
+            Algorithm::Es256 => Self::Es256,
+            Algorithm::Rs256 => Self::Rs256,
+        }
+    }
+
+    /// The same for the ciphers.
+    pub fn in_crypto(self) -> Algorithm {
+        match self {
+            Self::Es256 => Algorithm::Es256,
+            Self::Rs256 => Algorithm::Rs256,
+        }
+    }
 }
 
 texts!(OidcKind, Confidential = "confidential", Public = "public");

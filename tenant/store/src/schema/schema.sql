@@ -259,6 +259,15 @@ CREATE TABLE app_uris (
     PRIMARY KEY (app, what, uri)
 ) STRICT, WITHOUT ROWID;
 
+-- The public keys by which a client proves itself.
+CREATE TABLE app_keys (
+    app         BLOB NOT NULL REFERENCES apps(id),
+    kid         TEXT NOT NULL,                     -- what its signatures name it by
+    algorithm   TEXT NOT NULL,                     -- as rules::model::SigningAlgorithm
+    public      BLOB NOT NULL,                     -- a point that is not compressed, or PKCS #1
+    PRIMARY KEY (app, kid)
+) STRICT, WITHOUT ROWID;
+
 -- The groups that `groups` may name, beside those that are assigned to the application.
 CREATE TABLE app_oidc_groups (
     app         BLOB NOT NULL REFERENCES apps(id),

@@ -1,17 +1,20 @@
-//! The tables `app_oidc`, `app_uris`, `app_oidc_groups` and `app_roles`: how an application signs people in by OpenID
-//! Connect. One without a row does not.
+//! The tables `app_oidc`, `app_uris`, `app_keys`, `app_oidc_groups` and `app_roles`: how an application signs people in by
+//! OpenID Connect. One without a row does not.
 //! Neighbours: [`super::apps`] has the applications.
 
 use super::{app_groups, changes};
 use crate::{Reading, StoreError, Writing, stamps};
+use landbridge_crypto::signature::PublicKey;
 use landbridge_tenant_rules::model::{
-    AppGroup, AppRole, OidcClient, OidcKind, RedirectUri, SigningAlgorithm, SubjectKind,
+    AppGroup, AppRole, ClientKey, OidcClient, OidcKind, RedirectUri, SigningAlgorithm, SubjectKind,
 };
 use rusqlite::{OptionalExtension as _, params};
 use uuid::Uuid;
 
 /// Limit on the URIs of one kind, and on the roles of an application.
 pub const MOST: usize = 64;
+/// Limit on the public keys of an application: some that are used, and those that come next.
+pub const MOST_KEYS: usize = 8;
 
 /// How an application signs people in; none: it does not.
 pub fn of(reading: &Reading<'_>, app: Uuid) -> Result<Option<OidcClient>, StoreError> {
@@ -38,6 +41,7 @@ pub fn with_salt(reading: &Reading<'_>, app: Uuid) -> Result<Option<(OidcClient,
         subject: SubjectKind::parse(&text(3)?).ok_or_else(foreign)?,
         client_credentials: row.get(6)?,
         introspects_others: row.get(7)?,
+        keys: keys(reading, app)?,
         redirect_uris,
         signed_out_uris,
         groups,
@@ -58,6 +62,22 @@ fn uris(reading: &Reading<'_>, app: Uuid) -> Result<(Vec<RedirectUri>, Vec<Redir
         if row.get(0)? { codes.push(uri) } else { signed_out.push(uri) }
     }
     Ok((codes, signed_out))
+}
+
+/// The public keys of an application.
+fn keys(reading: &Reading<'_>, app: Uuid) -> Result<Vec<ClientKey>, StoreError> {
+    let mut statement =
+        reading.prepare_cached("SELECT kid, algorithm, public FROM app_keys WHERE app = ?1 ORDER BY kid")?;
+    let mut rows = statement.query([app.as_bytes().as_slice()])?;
+    let mut keys = Vec::new();
+    while let Some(row) = rows.next()? {
+        let (algorithm, octets): (String, Vec<u8>) = (row.get(1)?, row.get(2)?);
+        let public = SigningAlgorithm::parse(&algorithm)
+            .and_then(|algorithm| PublicKey::from_octets(algorithm.in_crypto(), &octets).ok())
+            .ok_or(StoreError::Foreign { what: "key of an application" })?;
+        keys.push(ClientKey { kid: row.get(0)?, public });
+    }
+    Ok(keys)
 }
 
 fn roles(reading: &Reading<'_>, app: Uuid) -> Result<Vec<AppRole>, StoreError> {
@@ -84,7 +104,7 @@ pub fn set(
     let mut select = writing.prepare_cached("SELECT salt FROM app_oidc WHERE app = ?1")?;
     let salt =
         select.query_row([app.as_bytes().as_slice()], |row| row.get(0)).optional()?.unwrap_or(*new_salt);
-    for table in ["app_roles", "app_oidc_groups", "app_uris", "app_oidc"] {
+    for table in ["app_roles", "app_oidc_groups", "app_uris", "app_keys", "app_oidc"] {
         writing.execute(&format!("DELETE FROM {table} WHERE app = ?1"), [app.as_bytes().as_slice()])?;
     }
     let Some(client) = client else { return Ok(()) };
@@ -103,6 +123,13 @@ pub fn set(
             client.introspects_others
         ],
     )?;
+    for ClientKey { kid, public } in client.keys.iter().take(MOST_KEYS) {
+        let algorithm = SigningAlgorithm::of(public);
+        writing.execute(
+            "INSERT INTO app_keys (app, kid, algorithm, public) VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING",
+            params![app.as_bytes(), kid, algorithm.as_str(), public.octets()],
+        )?;
+    }
     let OidcClient { redirect_uris, signed_out_uris, groups, roles, .. } = client;
     for (what, uris) in [("code", redirect_uris), ("signed-out", signed_out_uris)] {
         for uri in uris.iter().take(MOST) {

@@ -277,12 +277,19 @@ async fn discovery_and_keys_have_what_the_standards_want_and_what_the_door_does(
         ("grant_types_supported", vec!["authorization_code", "refresh_token", "client_credentials"]),
         ("subject_types_supported", vec!["public", "pairwise"]),
         ("id_token_signing_alg_values_supported", vec!["RS256", "ES256"]),
-        ("token_endpoint_auth_methods_supported", vec!["client_secret_basic", "client_secret_post", "none"]),
-        ("introspection_endpoint_auth_methods_supported", vec!["client_secret_basic", "client_secret_post"]),
+        (
+            "token_endpoint_auth_methods_supported",
+            vec!["client_secret_basic", "client_secret_post", "private_key_jwt", "none"],
+        ),
+        (
+            "introspection_endpoint_auth_methods_supported",
+            vec!["client_secret_basic", "client_secret_post", "private_key_jwt"],
+        ),
         (
             "revocation_endpoint_auth_methods_supported",
-            vec!["client_secret_basic", "client_secret_post", "none"],
+            vec!["client_secret_basic", "client_secret_post", "private_key_jwt", "none"],
         ),
+        ("token_endpoint_auth_signing_alg_values_supported", vec!["RS256", "ES256"]),
         ("code_challenge_methods_supported", vec!["S256"]),
     ] {
         assert_eq!(document[name], serde_json::json!(values), "{name}");
