@@ -47,6 +47,7 @@
 //! - `provider/sessions.rs`: people who are signed in at the pages
 //! - `provider/client_assertion.rs`: assertions by which a client proves itself with a key of its own
 //! - `provider/grants.rs`: codes and refresh tokens
+//! - `provider/pushed_requests.rs`: authorization requests of which a browser brings the name alone
 //! - `provider/introspection.rs`: what a token is worth at this moment, and its end by its client
 //! - `provider/access_token.rs`: access tokens
 //! - `provider/clients.rs`: the clients, as they were read last

@@ -13,6 +13,7 @@ mod clients;
 mod grants;
 mod introspection;
 pub mod own_page;
+pub mod pushed_requests;
 mod sessions;
 
 use crate::issuer::{Issuer, NotSigned};

@@ -28,6 +28,7 @@ pub mod members;
 pub mod names;
 pub mod objects;
 pub mod password_changes;
+pub mod pushed_requests;
 pub mod refused_members;
 pub mod refused_objects;
 pub mod reserved_names;

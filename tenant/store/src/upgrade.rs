@@ -212,7 +212,8 @@ const STEPS: [&str; 3] = [
          every_group INTEGER NOT NULL,
          salt        BLOB NOT NULL,
          client_credentials INTEGER NOT NULL,
-         introspects_others INTEGER NOT NULL
+         introspects_others INTEGER NOT NULL,
+         pushed_requests_only INTEGER NOT NULL
      ) STRICT, WITHOUT ROWID;
      CREATE TABLE app_uris (
          app         BLOB NOT NULL REFERENCES apps(id),
@@ -287,7 +288,14 @@ const STEPS: [&str; 3] = [
          ends_at     INTEGER NOT NULL,
          PRIMARY KEY (app, hash)
      ) STRICT, WITHOUT ROWID;
-     CREATE INDEX spent_by_end ON spent(ends_at);",
+     CREATE INDEX spent_by_end ON spent(ends_at);
+     CREATE TABLE pushed_requests (
+         hash        BLOB PRIMARY KEY,
+         app         BLOB NOT NULL REFERENCES apps(id),
+         sealed      BLOB NOT NULL,
+         ends_at     INTEGER NOT NULL
+     ) STRICT, WITHOUT ROWID;
+     CREATE INDEX pushed_requests_by_app ON pushed_requests(app, ends_at);",
 ];
 
 /// The oldest version that can be upgraded: the first schema.

@@ -74,6 +74,7 @@ fn client(kind: OidcKind, pkce: bool) -> OidcClient {
         subject: SubjectKind::ObjectGuid,
         client_credentials: false,
         introspects_others: false,
+        pushed_requests_only: false,
         keys: Vec::new(),
         redirect_uris: uris.collect(),
         signed_out_uris: Vec::new(),

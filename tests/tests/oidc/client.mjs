@@ -144,6 +144,23 @@ if (given.course === 'page') {
   for (const token of [next.access_token, next.refresh_token]) assert.equal((await worth(config, token)).active, false);
   assert.equal(await error(client.refreshTokenGrant(byKey, next.refresh_token)), 'invalid_grant');
   steps.push('revoked');
+  // The request is pushed, by a secret and by a key; the browser brings its name.
+  for (const by of [config, byKey]) {
+    const [verifier, state] = [client.randomPKCECodeVerifier(), client.randomState()];
+    const url = await client.buildAuthorizationUrlWithPAR(by, {
+      redirect_uri: callback,
+      scope: 'openid',
+      code_challenge: await client.calculatePKCECodeChallenge(verifier),
+      code_challenge_method: 'S256',
+      state,
+    });
+    assert.deepEqual([...url.searchParams.keys()].sort(), ['client_id', 'request_uri']);
+    const { to } = await browser.load(url);
+    const got = await client.authorizationCodeGrant(by, to, { pkceCodeVerifier: verifier, expectedState: state });
+    assert.equal(got.claims().sub, sub);
+    assert.equal((await browser.load(url)).status, 400);
+  }
+  steps.push('pushed');
   console.log(JSON.stringify({ steps: steps.join(', ') }));
 } else if (given.course === 'disabled') {
   const tokens = await asked.redeem(after.to);

@@ -1,4 +1,5 @@
-//! What clients call without a browser: tokens of their own, keys in place of secrets, introspection and revocation.
+//! What clients call without a browser: tokens of their own, keys in place of secrets, introspection, revocation,
+//! and requests that are pushed.
 
 use crate::stage::{Stage, client};
 use base64::Engine as _;
@@ -17,7 +18,7 @@ fn openid_client_and_authlib_act_for_themselves_introspect_and_revoke_by_a_secre
     for (algorithm, kind) in [("ES256", Algorithm::Es256), ("RS256", Algorithm::Rs256)] {
         // 1. A client with a secret and a key.
         let name = format!("machine-{algorithm}");
-        let machine = stage.application(&name, &["--client-credentials", "yes"]);
+        let machine = stage.application(&name, &["--client-credentials", "yes", "--par", "allowed"]);
         let (key, private) = SigningKey::generate(kind).unwrap();
         let mut public = json!({ "kid": "the key" });
         key.public().members().iter().for_each(|(name, value)| public[*name] = json!(value));
@@ -32,7 +33,10 @@ fn openid_client_and_authlib_act_for_themselves_introspect_and_revoke_by_a_secre
         });
         let who = client(&who.sam, &who.upn, &who.password);
         let said = stage.runs_with("machine", &machine, (&who, &further));
-        assert_eq!(said["steps"], "own tokens, introspected, refreshed by a key, revoked", "{algorithm}");
+        assert_eq!(
+            said["steps"], "own tokens, introspected, refreshed by a key, revoked, pushed",
+            "{algorithm}"
+        );
         let said: Value = stage.runs_authlib_machine(&machine, &further);
         assert_eq!(said["steps"], "by_secret, by_key", "{algorithm}");
     }

@@ -110,6 +110,7 @@ pub(super) fn read_oidc(
         subject,
         client_credentials: wanted.client_credentials,
         introspects_others: wanted.introspect_others,
+        pushed_requests_only: wanted.par_required,
         keys,
         redirect_uris,
         signed_out_uris,
@@ -138,6 +139,7 @@ pub(super) fn oidc_text(client: &OidcClient) -> String {
     for (is_on, words) in [
         (client.client_credentials, ", tokens of its own"),
         (client.introspects_others, ", introspects tokens of others"),
+        (client.pushed_requests_only, ", must push its requests"),
     ] {
         if is_on {
             text.push_str(words);
@@ -161,6 +163,7 @@ pub(super) fn oidc_settings(client: OidcClient) -> OidcSettings {
         subject,
         client_credentials,
         introspects_others,
+        pushed_requests_only,
         keys,
         redirect_uris,
         signed_out_uris,
@@ -175,6 +178,7 @@ pub(super) fn oidc_settings(client: OidcClient) -> OidcSettings {
         subject: subject.to_string(),
         client_credentials,
         introspect_others: introspects_others,
+        par_required: pushed_requests_only,
         keys: keys.iter().map(key_text).collect(),
         redirect_uris: texts(redirect_uris),
         signed_out_uris: texts(signed_out_uris),

@@ -660,6 +660,9 @@ pub struct OidcSettings {
     /// Whether it may introspect the access tokens of other clients.
     #[serde(skip_serializing_if = "is_off")]
     pub introspect_others: bool,
+    /// Whether it must push its authorization requests.
+    #[serde(skip_serializing_if = "is_off")]
+    pub par_required: bool,
     /// Public keys by which it proves itself, each a JWK (RFC 7517) as text.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub keys: Vec<String>,
@@ -702,6 +705,7 @@ impl Default for OidcSettings {
             subject: SubjectKind::ObjectGuid.to_string(),
             client_credentials: false,
             introspect_others: false,
+            par_required: false,
             keys: Vec::new(),
             redirect_uris: Vec::new(),
             signed_out_uris: Vec::new(),
@@ -723,6 +727,7 @@ pub struct OidcChange {
     pub subject: Option<String>,
     pub client_credentials: Option<bool>,
     pub introspect_others: Option<bool>,
+    pub par_required: Option<bool>,
     pub keys: Option<Vec<String>>,
     pub redirect_uris: Option<Vec<String>>,
     pub signed_out_uris: Option<Vec<String>>,
@@ -742,6 +747,7 @@ impl OidcSettings {
             subject: change.subject.unwrap_or(self.subject),
             client_credentials: change.client_credentials.unwrap_or(self.client_credentials),
             introspect_others: change.introspect_others.unwrap_or(self.introspect_others),
+            par_required: change.par_required.unwrap_or(self.par_required),
             keys: change.keys.unwrap_or(self.keys),
             redirect_uris: change.redirect_uris.unwrap_or(self.redirect_uris),
             signed_out_uris: change.signed_out_uris.unwrap_or(self.signed_out_uris),

@@ -9,7 +9,9 @@ use landbridge_tenant_rules::model::Policy;
 use landbridge_tenant_rules::names::{Whose, folded};
 use landbridge_tenant_store::facts::{self, KnownAccount, Origin};
 use landbridge_tenant_store::tables::web_sessions::{self, WebSession};
-use landbridge_tenant_store::tables::{attributes, audit, grants, known_sources, names, spent};
+use landbridge_tenant_store::tables::{
+    attributes, audit, grants, known_sources, names, pushed_requests, spent,
+};
 use landbridge_tenant_store::{Reading, StoreError, Writing};
 use landbridge_wire::upload::Presence;
 use std::net::IpAddr;
@@ -303,6 +305,7 @@ impl Provider {
     pub(super) fn sweep(&self, now: i64) -> Result<usize, StoreError> {
         self.store.write("web-sessions-sweep", |writing| {
             spent::sweep(writing, now)?;
+            pushed_requests::sweep(writing, now)?;
             web_sessions::sweep(writing, now, self.lives.idle)
         })
     }

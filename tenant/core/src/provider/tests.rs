@@ -5,6 +5,7 @@ mod claims;
 mod clients;
 mod grants;
 mod introspection;
+mod pushed_requests;
 mod sessions;
 
 use super::access_token::Subject;
@@ -68,6 +69,7 @@ impl Bench {
             subject: SubjectKind::ObjectGuid,
             client_credentials: false,
             introspects_others: false,
+            pushed_requests_only: false,
             keys: Vec::new(),
             redirect_uris: vec![RedirectUri::parse(CALLBACK).unwrap()],
             signed_out_uris: Vec::new(),

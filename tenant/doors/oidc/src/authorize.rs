@@ -23,9 +23,13 @@ use std::sync::Arc;
 impl OidcDoor {
     /// An authorization request of a client, which the browser brings. Blocks.
     pub(crate) fn authorize(&self, asked: &Asked, parameters: &Parameters) -> Checked<Answer> {
-        // 1. The request.
-        let (client, request) = self.checked(asked, parameters)?;
-        let text = original(parameters, &asked.query);
+        // 1. The request, which the client may have pushed.
+        let pushed = self.pushed(asked, parameters)?;
+        let text = match &pushed {
+            Some(pushed) => pushed.to_query(),
+            None => original(parameters, &asked.query),
+        };
+        let (client, request) = self.checked(asked, pushed.as_ref().unwrap_or(parameters))?;
         // 2. A code for who is signed in already, recently enough, and as the person that the client means.
         let now = unix_now();
         let session = self.timely_session(asked, now)?;
@@ -63,6 +67,11 @@ impl OidcDoor {
             Ok(mut request) => {
                 request.meant = self.meant(&client, parameters.get("id_token_hint"));
                 request.back.application = Some(client.app.name.clone());
+                if client.oidc.pushed_requests_only && !self.was_pushed(asked, parameters) {
+                    let words = "this client must push its requests";
+                    let values = [("error", "invalid_request"), ("error_description", words)];
+                    return Err(Box::new(self.back(asked, &request.back, &values)));
+                }
                 Ok((client, request))
             }
             Err(Wrong::Here(fault, detail)) => {

@@ -24,6 +24,7 @@ impl OidcDoor {
         match asked.path.as_str() {
             path::INTROSPECT => self.introspect(&client, &form),
             path::REVOKE => self.revoke(&client, &form),
+            path::PUSH => self.push(asked, &client, &form),
             _ => self.token(asked, &client, &form),
         }
     }

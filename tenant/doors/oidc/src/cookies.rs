@@ -124,8 +124,12 @@ impl Forms {
 
     /// Whether a form with this purpose has the proof of the browser that sent it.
     pub fn is_ours(&self, headers: &HeaderMap, purpose: &str, proof: Option<&str>) -> bool {
-        let (Some(cookie), Some(proof)) = (cookie(headers, FORM), proof) else { return false };
-        let Ok(proof) = URL_SAFE_NO_PAD.decode(proof) else { return false };
+        cookie(headers, FORM).is_some_and(|cookie| self.is_of(cookie, purpose, proof))
+    }
+
+    /// Whether a proof is that of this purpose, for the browser with this cookie.
+    pub fn is_of(&self, cookie: &str, purpose: &str, proof: Option<&str>) -> bool {
+        let Some(Ok(proof)) = proof.map(|proof| URL_SAFE_NO_PAD.decode(proof)) else { return false };
         hmac::verify(&self.key, format!("form\n{purpose}\n{cookie}").as_bytes(), &proof).is_ok()
     }
 }

@@ -32,7 +32,7 @@ use landbridge_tenant_core::provider::{Client, Provider};
 use landbridge_tenant_core::sign_ins::SignIns;
 use serde_json::{Value, json};
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 use tokio::task::spawn_blocking;
 use url::Url;
@@ -69,6 +69,8 @@ pub(crate) struct Asked {
     pub(crate) from: IpAddr,
     pub(crate) arrived: Instant,
     pub(crate) language: Language,
+    /// The value of the form's cookie, once one of the answers needs it: [`OidcDoor::form_cookie`].
+    form_cookie: OnceLock<Option<String>>,
 }
 
 impl OidcDoor {
@@ -117,6 +119,7 @@ impl OidcDoor {
             headers: head.headers,
             from,
             arrived,
+            form_cookie: OnceLock::new(),
         });
         let answer = self.answer(&asked, &mut incoming).await;
         if !answer.status().is_success() {
@@ -254,6 +257,12 @@ impl OidcDoor {
             return Err(BodyTrouble::Broken);
         }
         body(incoming, limit, self.body_time).await
+    }
+
+    /// The value of the form's cookie of a browser, which the answer sets: the present one or a new one, and the same one all
+    /// through a request. None: the system gives no randomness.
+    pub(crate) fn form_cookie<'a>(&self, asked: &'a Asked) -> Option<&'a str> {
+        asked.form_cookie.get_or_init(|| self.forms.cookie(&asked.headers)).as_deref()
     }
 
     pub(crate) fn frame(&self, asked: &Asked) -> Frame<'_> {

@@ -11,6 +11,7 @@
 //! - `metadata.rs`: what the issuer says of itself (discovery)
 //! - `cookies.rs`: the cookies of session, form, browser, remembered name and refused tries
 //! - `door.rs`: the door, its paths and its answers
+//! - `pushed_requests.rs`: authorization requests that a client pushes
 //! - `authorize.rs`: authorization requests
 //! - `sign_in.rs`: the sign-in page and its form
 //! - `change_password.rs`: the page on which a person changes the password, and its form
@@ -37,6 +38,7 @@ pub mod metadata;
 mod own_page;
 pub mod parameters;
 mod proven_client;
+mod pushed_requests;
 mod sign_in;
 mod sign_out;
 mod token;

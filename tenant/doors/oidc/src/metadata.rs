@@ -17,10 +17,12 @@ pub mod path {
     pub const TOKEN: &str = "/token";
     /// What a token is worth.
     pub const INTROSPECT: &str = "/introspect";
+    /// Authorization requests that clients push.
+    pub const PUSH: &str = "/par";
     /// The end of a token.
     pub const REVOKE: &str = "/revoke";
     /// Those that clients call without a browser, with a form that proves the client.
-    pub const OF_CLIENTS: [&str; 3] = [TOKEN, INTROSPECT, REVOKE];
+    pub const OF_CLIENTS: [&str; 4] = [TOKEN, INTROSPECT, REVOKE, PUSH];
     /// Who somebody is.
     pub const USERINFO: &str = "/userinfo";
     /// The end of a session.
@@ -47,6 +49,8 @@ pub fn document(issuer: &str) -> Value {
         "issuer": issuer,
         "authorization_endpoint": at(path::AUTHORIZE),
         "token_endpoint": at(path::TOKEN),
+        "pushed_authorization_request_endpoint": at(path::PUSH),
+        "require_pushed_authorization_requests": false,
         "introspection_endpoint": at(path::INTROSPECT),
         "revocation_endpoint": at(path::REVOKE),
         "userinfo_endpoint": at(path::USERINFO),

@@ -302,7 +302,8 @@ impl OidcDoor {
             (None, None, _) => KnownName::Empty,
         };
         // 2. The page.
-        let (Ok(action), Some(value)) = (path::SIGN_IN.parse::<Path>(), self.forms.cookie(&asked.headers))
+        let (Ok(action), Some(value)) =
+            (path::SIGN_IN.parse::<Path>(), self.form_cookie(asked).map(str::to_owned))
         else {
             return self.failure(asked);
         };

@@ -8,6 +8,7 @@ mod introspection;
 mod keys;
 mod own_page;
 mod pages;
+mod pushed_requests;
 mod rfc9700;
 mod tokens;
 mod writes;

@@ -24,6 +24,8 @@ pub struct OidcClient {
     pub client_credentials: bool,
     /// Whether it may introspect the access tokens of other clients, as an API does (RFC 7662).
     pub introspects_others: bool,
+    /// Whether it must push its authorization requests (RFC 9126), so that no browser can change them.
+    pub pushed_requests_only: bool,
     /// Public keys by which it proves itself (OpenID Connect Core 9: `private_key_jwt`).
     pub keys: Vec<ClientKey>,
     /// Where people return with a code.

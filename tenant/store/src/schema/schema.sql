@@ -249,7 +249,8 @@ CREATE TABLE app_oidc (
     every_group INTEGER NOT NULL,                  -- 1: `groups` may name all groups of its domains
     salt        BLOB NOT NULL,                     -- random; a pairwise `sub` is hashed with it
     client_credentials INTEGER NOT NULL,           -- 1: it gets access tokens of its own
-    introspects_others INTEGER NOT NULL            -- 1: it may introspect the access tokens of other clients
+    introspects_others INTEGER NOT NULL,           -- 1: it may introspect the access tokens of other clients
+    pushed_requests_only INTEGER NOT NULL          -- 1: it must push its authorization requests
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE app_uris (
@@ -348,6 +349,15 @@ CREATE TABLE spent (
     PRIMARY KEY (app, hash)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX spent_by_end ON spent(ends_at);
+
+-- Authorization requests that clients have pushed, until a browser brings their names.
+CREATE TABLE pushed_requests (
+    hash        BLOB PRIMARY KEY,                  -- SHA-256 of the secret in the request_uri
+    app         BLOB NOT NULL REFERENCES apps(id),
+    sealed      BLOB NOT NULL,                     -- crypto::seal over the request's query
+    ends_at     INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX pushed_requests_by_app ON pushed_requests(app, ends_at);
 
 CREATE TABLE app_secrets (
     app         BLOB NOT NULL REFERENCES apps(id),

@@ -24,8 +24,8 @@ pub fn of(reading: &Reading<'_>, app: Uuid) -> Result<Option<OidcClient>, StoreE
 /// The same, and what a pairwise `sub` is hashed with.
 pub fn with_salt(reading: &Reading<'_>, app: Uuid) -> Result<Option<(OidcClient, [u8; 32])>, StoreError> {
     let sql =
-        "SELECT kind, pkce, algorithm, subject, every_group, salt, client_credentials, introspects_others
-               FROM app_oidc WHERE app = ?1";
+        "SELECT kind, pkce, algorithm, subject, every_group, salt, client_credentials, introspects_others,
+                   pushed_requests_only FROM app_oidc WHERE app = ?1";
     let mut statement = reading.prepare_cached(sql)?;
     let mut rows = statement.query([app.as_bytes().as_slice()])?;
     let Some(row) = rows.next()? else { return Ok(None) };
@@ -41,6 +41,7 @@ pub fn with_salt(reading: &Reading<'_>, app: Uuid) -> Result<Option<(OidcClient,
         subject: SubjectKind::parse(&text(3)?).ok_or_else(foreign)?,
         client_credentials: row.get(6)?,
         introspects_others: row.get(7)?,
+        pushed_requests_only: row.get(8)?,
         keys: keys(reading, app)?,
         redirect_uris,
         signed_out_uris,
@@ -110,7 +111,7 @@ pub fn set(
     let Some(client) = client else { return Ok(()) };
     writing.execute(
         "INSERT INTO app_oidc (app, kind, pkce, algorithm, subject, every_group, salt, client_credentials,
-             introspects_others) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+             introspects_others, pushed_requests_only) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
         params![
             app.as_bytes(),
             client.kind.as_str(),
@@ -120,7 +121,8 @@ pub fn set(
             client.groups.is_none(),
             salt,
             client.client_credentials,
-            client.introspects_others
+            client.introspects_others,
+            client.pushed_requests_only
         ],
     )?;
     for ClientKey { kid, public } in client.keys.iter().take(MOST_KEYS) {

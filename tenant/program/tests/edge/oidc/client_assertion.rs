@@ -6,6 +6,7 @@ use super::*;
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use landbridge_crypto::signature::{Algorithm, PublicKey, SigningKey};
+use landbridge_tenant_core::administration::request::AdminResponse;
 use serde_json::json;
 
 const KIND: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
@@ -247,4 +248,40 @@ async fn a_key_is_the_clients_own_and_is_held_to_its_networks_and_its_rate() {
     let change = OidcChange { keys: Some(Vec::new()), ..OidcChange::default() };
     says(&edge, AdminRequest::AppsOidc { name: "backup".to_owned(), change: Some(change) }).await;
     assert_eq!(send(&browser, &signed(&ec, &es256, &claims())).await.0, StatusCode::UNAUTHORIZED);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_set_of_a_client_is_exported_and_is_the_same_when_it_is_applied() {
+    let (edge, _, _, _) = keyed(|settings| {
+        let oidc = settings.oidc.as_mut().unwrap();
+        oidc.introspect_others = true;
+        oidc.par_required = true;
+        oidc.redirect_uris = vec![CALLBACK.to_owned()];
+    })
+    .await;
+    let AdminResponse::AppSettings(all) = edge.ask(AdminRequest::AppsExport).await else {
+        panic!("no settings")
+    };
+    let backup = all.iter().find(|one| one.name == "backup").unwrap();
+    let oidc = backup.oidc.as_ref().unwrap();
+    assert!(oidc.client_credentials && oidc.introspect_others && oidc.par_required);
+    assert_eq!(oidc.keys.len(), 2);
+    let apply = |apps| AdminRequest::AppsApply { apps, dry_run: false };
+    assert_eq!(says(&edge, apply(all.clone())).await, "nothing differs");
+    let mut fewer = all.clone();
+    let changed = fewer.iter_mut().find(|one| one.name == "backup").unwrap();
+    changed.oidc.as_mut().unwrap().keys.truncate(1);
+    let said = says(&edge, apply(fewer)).await;
+    assert!(
+        said.contains("backup: changed to") && said.contains("key ec") && !said.contains("key rsa"),
+        "{said}"
+    );
+    // A private key is refused, and not repeated.
+    let private = json!({ "kty": "EC", "crv": "P-256", "x": "x", "y": "y", "d": "c2VjcmV0" }).to_string();
+    let change = OidcChange { keys: Some(vec![private]), ..OidcChange::default() };
+    let said = says(&edge, AdminRequest::AppsOidc { name: "backup".to_owned(), change: Some(change) }).await;
+    assert!(
+        said.starts_with("refused: key 1 of the set: it is a private") && !said.contains("c2VjcmV0"),
+        "{said}"
+    );
 }

@@ -265,6 +265,7 @@ async fn discovery_and_keys_have_what_the_standards_want_and_what_the_door_does(
         "end_session_endpoint",
         "introspection_endpoint",
         "revocation_endpoint",
+        "pushed_authorization_request_endpoint",
     ] {
         let path = text(&document, name).strip_prefix(ISSUER).unwrap();
         assert_ne!(browser.get(path).await.status, StatusCode::NOT_FOUND, "{name}");
@@ -294,9 +295,12 @@ async fn discovery_and_keys_have_what_the_standards_want_and_what_the_door_does(
     ] {
         assert_eq!(document[name], serde_json::json!(values), "{name}");
     }
-    for name in
-        ["claims_parameter_supported", "request_parameter_supported", "request_uri_parameter_supported"]
-    {
+    for name in [
+        "claims_parameter_supported",
+        "request_parameter_supported",
+        "request_uri_parameter_supported",
+        "require_pushed_authorization_requests",
+    ] {
         assert_eq!(document[name], false, "the default of one of them is true");
     }
     assert!(document["claims_supported"].as_array().unwrap().contains(&"sub".into()));
