@@ -1,5 +1,5 @@
 //! Who a client says that it is, where it calls without a browser (RFC 6749 2.3; RFC 7523 2.2). Pure.
-//! After it: [`super::proven_client`] checks the secret or the assertion.
+//! After it: `proven_client` checks the secret or the assertion.
 
 use super::parameters::Parameters;
 use base64::Engine as _;
