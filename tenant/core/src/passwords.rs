@@ -284,26 +284,9 @@ impl Passwords {
         let object = ready.object;
         // 1. The digest, the sessions and the audit entry, in one transaction.
         let by = answer.agent.map(|agent| format!(", by agent {agent}")).unwrap_or_default();
-        let outcome = match answer.outcome {
+        let changed = match &answer.outcome {
             Ok(ChangeOutcome::Changed { password_set }) => {
-                ChangeOutcome::Changed { password_set: password_set.filter(|at| is_about_now(*at, now)) }
-            }
-            Ok(ref other) => other.clone(),
-            Err(why) => {
-                let detail = format!("{}{by}", why.as_str());
-                self.note_unchanged(object, caller, &detail, now)?;
-                self.sign_ins.settle(
-                    &ready.facts,
-                    caller,
-                    old,
-                    effects_of_change(&ready.facts, &answer, now),
-                    now,
-                )?;
-                return Ok(Changed::NoAnswer(why));
-            }
-        };
-        let changed = match outcome {
-            ChangeOutcome::Changed { password_set } => {
+                let password_set = password_set.filter(|at| is_about_now(*at, now));
                 let erased = self.store.write("password-changed", |writing| {
                     let erased = drop_digest(writing, ready)?;
                     if digests::find(writing, object)?.is_none() {
@@ -318,7 +301,7 @@ impl Passwords {
                 self.counts.digests_erased.add(u64::from(erased));
                 Changed::Done { object, password_set }
             }
-            ChangeOutcome::NotKnown => {
+            Ok(ChangeOutcome::NotKnown) => {
                 let erased = self.store.write("password-change-not-known", |writing| {
                     let erased = drop_digest(writing, ready)?;
                     if erased {
@@ -332,14 +315,18 @@ impl Passwords {
                 self.counts.digests_erased.add(u64::from(erased));
                 Changed::NotKnown
             }
-            ChangeOutcome::NewRefused(ref why) => {
+            Ok(ChangeOutcome::NewRefused(why)) => {
                 self.note_unchanged(object, caller, &format!("{}{by}", reason(why)), now)?;
                 Changed::Refused(why.clone())
             }
-            ChangeOutcome::OldRefused(verdict) => {
+            Ok(ChangeOutcome::OldRefused(verdict)) => {
                 self.note_unchanged(object, caller, &format!("the old password: {verdict:?}{by}"), now)?;
                 let why = Why::WrongPassword;
                 Changed::NotSignedIn(Verdict::Refused { disclosed: None, why, object: Some(object) })
+            }
+            Err(why) => {
+                self.note_unchanged(object, caller, &format!("{}{by}", why.as_str()), now)?;
+                Changed::NoAnswer(*why)
             }
         };
         // 2. The counters.
