@@ -69,6 +69,10 @@ impl Issuer {
         Self { store, numbers, keys: Arc::default() }
     }
 
+    pub(crate) fn numbers(&self) -> &Numbers {
+        &self.numbers
+    }
+
     /// Makes the keys that are missing, lets the next one sign where the present one has signed for `life` seconds, deletes
     /// what needs no publication any more, and reads all keys again. Blocks, also for the making of RSA keys.
     pub fn tend(&self, now: i64, life: i64) -> Result<(), NotSigned> {

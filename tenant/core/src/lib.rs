@@ -48,6 +48,7 @@
 //! - `provider/client_assertion.rs`: assertions by which a client proves itself with a key of its own
 //! - `provider/grants.rs`: codes and refresh tokens
 //! - `provider/pushed_requests.rs`: authorization requests of which a browser brings the name alone
+//! - `provider/logout_notices.rs`: notices of ended sessions for applications
 //! - `provider/introspection.rs`: what a token is worth at this moment, and its end by its client
 //! - `provider/access_token.rs`: access tokens
 //! - `provider/clients.rs`: the clients, as they were read last

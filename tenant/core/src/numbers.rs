@@ -56,6 +56,8 @@ pub struct Metrics {
     pub agent_verdicts: CountFamily,
     /// Changes of password that were sent to agents, by outcome or by the reason why there is none.
     pub password_changes: CountFamily,
+    /// Notices of ended sessions that were sent to applications, by outcome.
+    pub logout_notices: CountFamily,
     /// Events of the relay between the tenant and the agents.
     pub agents: CountFamily,
     /// Agents that were put into quarantine.
@@ -82,6 +84,7 @@ impl Default for Metrics {
             tokens_signed: Counter::default(),
             agent_verdicts: Family::default(),
             password_changes: Family::default(),
+            logout_notices: Family::default(),
             agents: Family::default(),
             quarantined: Family::default(),
             audit_left_out: Family::default(),

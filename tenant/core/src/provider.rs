@@ -12,6 +12,7 @@ pub mod client_assertion;
 mod clients;
 mod grants;
 mod introspection;
+pub mod logout_notices;
 pub mod own_page;
 pub mod pushed_requests;
 mod sessions;
@@ -29,7 +30,7 @@ use landbridge_tenant_store::Store;
 pub use landbridge_tenant_store::StoreError;
 pub use landbridge_tenant_store::tables::web_sessions::WebSession;
 pub use sessions::{BegunSession, Ending, NamedAccount, NewSession, OpenSession};
-pub(crate) use sessions::{end_all_of, end_one, end_others_after_change};
+pub(crate) use sessions::{end_all_of, end_one, end_others_after_change, end_those_of_another_password};
 use std::sync::Arc;
 use zeroize::Zeroizing;
 

@@ -537,7 +537,7 @@ pub struct Oidc {
     /// Sign nobody in any more, and end what was granted.
     #[arg(long, conflicts_with_all = ["redirect_uris", "signed_out_uris", "public", "no_pkce", "pkce", "algorithm",
         "subject", "groups", "all_groups", "assigned_groups", "roles", "client_credentials",
-        "introspect_others", "jwks", "par"])]
+        "introspect_others", "jwks", "par", "back_channel_logout", "no_back_channel_logout"])]
     pub off: bool,
     /// Where people return with a code, exactly as the application sends it. May be repeated; the list replaces the one
     /// of before.
@@ -546,6 +546,12 @@ pub struct Oidc {
     /// Where people may return after a sign-out. May be repeated; the list replaces the one of before.
     #[arg(long = "signed-out-uri", value_name = "URI")]
     pub signed_out_uris: Vec<String>,
+    /// Where it is notified of the end of a session (OpenID Connect Back-Channel Logout), as https://wiki.example.com/logout.
+    #[arg(long, value_name = "URI")]
+    pub back_channel_logout: Option<String>,
+    /// Notify it of the end of sessions no more.
+    #[arg(long, conflicts_with = "back_channel_logout")]
+    pub no_back_channel_logout: bool,
     /// Whether it runs on people's machines or in their browsers, and can keep no secret.
     #[arg(long, value_name = "YES|NO", value_parser = yes_or_no)]
     pub public: Option<bool>,

@@ -25,6 +25,9 @@ pub const DEFAULT_LISTEN: &str = "127.0.0.1:8443";
 /// Default of `observe`: the usual port of the Prometheus exporter of OpenTelemetry.
 pub const DEFAULT_OBSERVE: &str = "127.0.0.1:9464";
 
+/// Default of `back_channel_roots`: the CAs that the system trusts, as Debian has them.
+pub const DEFAULT_ROOTS: &str = "/etc/ssl/certs/ca-certificates.crt";
+
 /// Limit on the bytes of a configuration file. A larger one is another file.
 const MAX_FILE: u64 = 256 * 1024;
 
@@ -124,6 +127,10 @@ pub struct Oidc {
     pub logo: Option<PathBuf>,
     /// The domain of names that are typed without one: its DNS name.
     pub domain: Option<String>,
+    /// The certificates of the CAs that are trusted when applications are notified of the end of a session, PEM.
+    pub back_channel_roots: PathBuf,
+    /// The networks of this machine or its link in which applications may be notified.
+    pub back_channel_networks: Vec<Network>,
 }
 
 /// How sign-ins are answered.
@@ -403,6 +410,10 @@ struct FileOidc {
     logo: Option<PathBuf>,
     #[serde(default)]
     domain: Option<String>,
+    #[serde(default)]
+    back_channel_roots: Option<PathBuf>,
+    #[serde(default)]
+    back_channel_networks: Option<Vec<String>>,
 }
 
 impl FileOidc {
@@ -442,7 +453,15 @@ impl FileOidc {
         if let Some(domain) = self.domain.as_ref().filter(|domain| !domain.contains('.')) {
             return Err(("domain", format!("`{domain}` is not the DNS name of a domain")));
         }
-        // 4. The rest.
+        // 4. Notices to applications.
+        let back_channel_roots = self.back_channel_roots.unwrap_or_else(|| PathBuf::from(DEFAULT_ROOTS));
+        if !back_channel_roots.is_absolute() {
+            let what = format!("`{}` is not an absolute path", back_channel_roots.display());
+            return Err(("back_channel_roots", what));
+        }
+        let back_channel_networks =
+            networks(self.back_channel_networks).map_err(|why| ("back_channel_networks", why))?;
+        // 5. The rest.
         Ok(Oidc {
             issuer,
             listen: self.listen,
@@ -455,6 +474,8 @@ impl FileOidc {
             help: help.map_err(|why| ("help", why.to_string()))?,
             logo: self.logo,
             domain: self.domain,
+            back_channel_roots,
+            back_channel_networks: back_channel_networks.unwrap_or_default(),
         })
     }
 }

@@ -18,6 +18,7 @@ use landbridge_door_listen::limits::Limits;
 use landbridge_door_listen::listener::{AnonymousClient, Connection, Listener, Serve};
 use landbridge_door_listen::operator_certificate::{self, OperatorCertificate};
 use landbridge_door_listen::proxy_protocol::Balancers;
+use landbridge_door_oidc::back_channel::BackChannel;
 use landbridge_door_oidc::door::OidcDoor;
 use landbridge_door_operator::listen;
 use landbridge_door_operator::observe::{self, CertificateLife, Observed};
@@ -104,7 +105,7 @@ pub struct Ready {
     main: Listener,
     applications: Option<Listener>,
     ldap: Option<LdapListeners>,
-    issuer: Option<(Listener, Arc<OidcDoor>)>,
+    issuer: Option<(Listener, Arc<OidcDoor>, BackChannel)>,
     observe: TcpListener,
     admin: UnixListener,
     limits: Limits,
@@ -181,7 +182,8 @@ impl Ready {
                 let balancers = balancers(oidc.balancers.as_deref());
                 let listener =
                     Listener { socket: bind(oidc.listen).await?, tls: Arc::new(tls), limits, balancers };
-                Some((listener, Arc::new(oidc_door(oidc, &handles, &store, limits)?)))
+                let door = Arc::new(oidc_door(oidc, &handles, &store, limits)?);
+                Some((listener, door, back_channel(oidc, &handles)))
             }
             None => None,
         };
@@ -235,7 +237,7 @@ impl Ready {
 
     /// The bound address of the issuer, if there is one.
     pub fn issuer_address(&self) -> Option<std::io::Result<SocketAddr>> {
-        self.issuer.as_ref().map(|(listener, _)| listener.socket.local_addr())
+        self.issuer.as_ref().map(|(listener, ..)| listener.socket.local_addr())
     }
 
     /// The bound address for applications alone, if one is configured.
@@ -296,8 +298,9 @@ impl Ready {
             }
         };
         let issuer = async {
-            if let Some((listener, door)) = self.issuer {
-                listener.run(Arc::new(IssuersDoor(door)), stop.clone()).await;
+            if let Some((listener, door, back_channel)) = self.issuer {
+                let serve = listener.run(Arc::new(IssuersDoor(door)), stop.clone());
+                tokio::join!(serve, back_channel.run(stop.clone()));
             }
         };
         tokio::join!(self.main.run(main, stop.clone()), own, ldap, issuer);
@@ -354,6 +357,13 @@ fn oidc_door(
     );
     let issuer = (&oidc.issuer, oidc.domain.clone());
     Ok(OidcDoor::new(parts, issuer, branding, &form_key, limits.body))
+}
+
+/// What notifies applications of ended sessions.
+fn back_channel(oidc: &crate::config::Oidc, handles: &Handles) -> BackChannel {
+    let networks = oidc.back_channel_networks.clone();
+    let allowed = move |address| networks.iter().any(|network| network.contains(address));
+    BackChannel::new(handles.provider.clone(), &oidc.issuer, oidc.back_channel_roots.clone(), allowed)
 }
 
 /// Reads the logo of the pages.

@@ -28,7 +28,7 @@ pub use ldap::{LdapAccess, LdapMemberOf, LdapTree, LdapView};
 pub use network::{Network, NoNetwork};
 pub use object::{KINDS, Object, Principal, is_removed, kind_text, presence_text};
 pub use oidc::{
-    AppRole, ClientKey, MAX_REDIRECT_URI, NoRedirectUri, OidcClient, OidcKind, RedirectUri, SigningAlgorithm,
-    SubjectKind,
+    AppRole, ClientKey, LogoutUri, MAX_REDIRECT_URI, NoLogoutUri, NoRedirectUri, OidcClient, OidcKind,
+    RedirectUri, SigningAlgorithm, SubjectKind,
 };
 pub use token::EnrolmentToken;

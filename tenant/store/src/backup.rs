@@ -2,7 +2,7 @@
 //! Neighbours: the program's commands `backup` and `restore` call this; `file` checks that a file is a tenant's
 //! database.
 
-use super::tables::{audit, digests};
+use super::tables::{audit, digests, web_sessions};
 use super::{Reading, StoreError, Trouble, Writing, file};
 use landbridge_crypto::seal::SealKeys;
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _};
@@ -108,7 +108,6 @@ pub fn put_back(writing: &Writing<'_>, actor: &str, now: i64) -> Result<(), Stor
     writing.execute("UPDATE tenant SET generation = ?1", [Uuid::new_v4().as_bytes()])?;
     writing.execute("UPDATE domains SET acknowledged_before = coalesce(acknowledged, acknowledged_before), acknowledged = NULL", [])?;
     writing.execute("UPDATE tokens SET spent_at = ?1 WHERE spent_at IS NULL", [now])?;
-    writing.execute("DELETE FROM grants", [])?;
-    writing.execute("DELETE FROM web_sessions", [])?;
+    web_sessions::end_all(writing, now)?;
     audit::append(writing, now, actor, "backup-restored", "", "")
 }

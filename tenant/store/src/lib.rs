@@ -51,6 +51,7 @@
 //! - `tables/app_oidc.rs`: how they sign people in by OpenID Connect
 //! - `tables/app_networks.rs`: the networks that they may send from
 //! - `tables/app_secrets.rs`: the hashes of their secrets
+//! - `tables/logout_notices.rs`: clients of sessions, and the notices of sessions that ended
 //! - `tables/pushed_requests.rs`: authorization requests that clients have pushed, sealed
 //! - `tables/spent.rs`: what a client may use once, and has used
 //! - `tables/signing_keys.rs`: the keys that sign tokens, sealed

@@ -24,6 +24,7 @@ pub mod homes;
 pub mod known_sources;
 pub mod links;
 pub mod lockouts;
+pub mod logout_notices;
 pub mod members;
 pub mod names;
 pub mod objects;

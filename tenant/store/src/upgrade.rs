@@ -295,7 +295,22 @@ const STEPS: [&str; 3] = [
          sealed      BLOB NOT NULL,
          ends_at     INTEGER NOT NULL
      ) STRICT, WITHOUT ROWID;
-     CREATE INDEX pushed_requests_by_app ON pushed_requests(app, ends_at);",
+     CREATE INDEX pushed_requests_by_app ON pushed_requests(app, ends_at);
+     CREATE TABLE session_clients (
+         session     BLOB NOT NULL,
+         app         BLOB NOT NULL REFERENCES apps(id),
+         PRIMARY KEY (session, app)
+     ) STRICT, WITHOUT ROWID;
+     CREATE TABLE logout_notices (
+         session     BLOB NOT NULL,
+         app         BLOB NOT NULL REFERENCES apps(id),
+         object      BLOB NOT NULL,
+         made_at     INTEGER NOT NULL,
+         next_at     INTEGER NOT NULL,
+         tries       INTEGER NOT NULL,
+         PRIMARY KEY (session, app)
+     ) STRICT, WITHOUT ROWID;
+     CREATE INDEX logout_notices_by_app ON logout_notices(app, next_at);",
 ];
 
 /// The oldest version that can be upgraded: the first schema.

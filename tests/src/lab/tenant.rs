@@ -166,8 +166,25 @@ impl RunningTenant {
     pub fn serve_oidc(&self) -> Result<(String, PathBuf), LabError> {
         let ip = self.address.ip();
         let issuer = format!("https://{ip}");
-        let ca = self.serve_also("oidc", &format!("issuer = \"{issuer}\"\nlisten = \"{ip}:443\""))?;
-        Ok((issuer, ca))
+        // Applications of tests are on loopback, each with a CA of its own.
+        fs::write(self.application_cas(), "").doing("write the CAs of applications")?;
+        let lines = format!(
+            "issuer = \"{issuer}\"\nlisten = \"{ip}:443\"\nback_channel_roots = \"{}\"\n\
+             back_channel_networks = [\"127.0.0.0/8\"]",
+            self.application_cas().display()
+        );
+        Ok((issuer, self.serve_also("oidc", &lines)?))
+    }
+
+    fn application_cas(&self) -> PathBuf {
+        self.folder.path().join("application_cas.pem")
+    }
+
+    /// Trusts a further CA when it notifies applications of the end of sessions.
+    pub fn trust(&self, ca: &Path) -> Result<(), LabError> {
+        let known = fs::read_to_string(self.application_cas()).doing("read the CAs of applications")?;
+        let further = fs::read_to_string(ca).doing("read the CA of an application")?;
+        fs::write(self.application_cas(), known + &further).doing("write the CAs of applications")
     }
 
     /// Serves again with a further section of the configuration, and a certificate of another CA for it. Returns the file

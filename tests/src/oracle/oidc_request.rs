@@ -78,6 +78,7 @@ fn client(kind: OidcKind, pkce: bool) -> OidcClient {
         keys: Vec::new(),
         redirect_uris: uris.collect(),
         signed_out_uris: Vec::new(),
+        back_channel: None,
         groups: None,
         roles: Vec::new(),
     }

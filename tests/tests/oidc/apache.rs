@@ -2,6 +2,7 @@
 
 use crate::stage::{Stage, browser};
 use landbridge_tests::lab::browser::{Browser, Seen, Typed, Visitor};
+use landbridge_tests::lab::program::wait_until;
 use landbridge_tests::lab::protected_site::ASK_EACH_TIME;
 use landbridge_tests::lab::{Person, ProtectedSite};
 
@@ -9,6 +10,7 @@ use landbridge_tests::lab::{Person, ProtectedSite};
 const KINDS: u32 = 1;
 const SITES: u32 = 2;
 const FORMS: u32 = 4;
+const NOTICES: u32 = 9;
 
 const WRONG: &str = "The user name or the password is wrong. Check both and try again. If both are right, wait a few minutes: \
      after too many tries an account is locked for a while.";
@@ -140,6 +142,56 @@ fn two_sites_share_a_sign_in_follow_a_rotated_key_and_end_with_the_session_and_t
     expect_page(&browser.open(&first.url("/")).unwrap(), stage);
     let page = browser.sign_in(Typed { name: None, password: &who.password, keyboard: true }).unwrap();
     assert_eq!(page.notice, WRONG);
+}
+
+#[test]
+fn a_site_that_is_notified_ends_its_session_with_the_persons_whatever_ended_that() {
+    let stage = Stage::shared();
+    let cast = stage.cast(NOTICES);
+    // Both keep sessions of their own for hours and ask the issuer for nothing meanwhile.
+    let (notified, silent) = (stage.notified_site("notified"), stage.site("silent", ""));
+    let mut browser = browser(stage, &[&notified, &silent]);
+    let delivered = || {
+        let metric = "landbridge_logout_notices_total{outcome=\"delivered\"}";
+        stage.tenant.metric(metric).unwrap().unwrap_or(0.0)
+    };
+    let who = &cast.direct;
+    let ends: [(&str, &dyn Fn(&mut Browser)); 4] = [
+        ("the person signs out at the issuer", &|browser| {
+            browser.open(&format!("{}/sign-out", stage.issuer.url)).unwrap();
+            browser.click("Sign out").unwrap();
+        }),
+        ("an administrator ends the sessions", &|_| {
+            stage.tenant.run(&["sessions", "end", "--user", &who.upn], None).unwrap().expect_code(0);
+        }),
+        ("the password changes in AD", &|_| {
+            stage.domain.set_password(&who.sam, "An0ther-passw0rd").unwrap();
+            stage.sync();
+        }),
+        ("the account is disabled in AD", &|_| {
+            stage.domain.set_enabled(&who.sam, false).unwrap();
+            stage.sync();
+        }),
+    ];
+    let mut password = who.password.clone();
+    for (what, end) in ends {
+        // 1. At both sites, by one sign-in.
+        browser.visit(&Visitor::default()).unwrap();
+        expect_page(&browser.open(&notified.url("/")).unwrap(), stage);
+        expect_in(&browser.sign_in(typed(who, &password)).unwrap(), &notified, who);
+        expect_in(&browser.open(&silent.url("/")).unwrap(), &silent, who);
+        expect_in(&browser.open(&notified.url("/")).unwrap(), &notified, who);
+        // 2. The session ends, and Apache confirms that it has ended its own.
+        let before = delivered();
+        end(&mut browser);
+        wait_until(what, 30, || delivered() > before, || String::new).unwrap();
+        assert_eq!(delivered(), before + 1.0, "{what}: one notice");
+        expect_page(&browser.open(&notified.url("/")).unwrap(), stage);
+        expect_in(&browser.open(&silent.url("/")).unwrap(), &silent, who);
+        if what.starts_with("the password") {
+            password = "An0ther-passw0rd".to_owned();
+        }
+    }
 }
 
 #[test]

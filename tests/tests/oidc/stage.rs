@@ -55,7 +55,7 @@ pub(crate) struct Cast {
 /// People of a test at the shared stage: enough for each of its kinds.
 const PEOPLE: u32 = 10;
 /// Tests that have people of their own there.
-const TESTS: u32 = 9;
+const TESTS: u32 = 10;
 
 /// An application, and the file with its secret's text on one line.
 pub(crate) struct Client {
@@ -165,6 +165,16 @@ impl Stage {
     pub(crate) fn site(&self, name: &str, further: &str) -> ProtectedSite {
         let create = ["--group", "CORP\\Staff", "--rate", "100000"];
         ProtectedSite::start(&self.tenant, &self.issuer, (name, &create, &[]), further).unwrap()
+    }
+
+    /// The same, and the tenant notifies it of the end of sessions.
+    pub(crate) fn notified_site(&self, name: &str) -> ProtectedSite {
+        let site = self.site(name, "");
+        self.tenant.trust(&site.ca()).unwrap();
+        let uri = site.url("/callback?logout=backchannel");
+        let set = ["apps", "oidc", name, "--back-channel-logout", &uri];
+        self.tenant.run(&set, None).unwrap().expect_code(0);
+        site
     }
 
     /// Each algorithm's next key signs from now on.

@@ -75,6 +75,7 @@ fn sockets_of_phs_are_opened_by_pull_watch_send_and_heartbeat_and_it_listens_in_
         "agent/src/",
         "tenant/doors/ldap/src/connection.rs",
         "tenant/doors/listen/src/listener.rs",
+        "tenant/doors/oidc/src/back_channel.rs",
         "tenant/doors/operator/src/",
         "tenant/program/src/serve.rs",
     ];
@@ -83,6 +84,10 @@ fn sockets_of_phs_are_opened_by_pull_watch_send_and_heartbeat_and_it_listens_in_
         &["TcpListener", "UnixListener"],
         &["phs/src/daemon/metrics.rs", "tenant/doors/", "tenant/program/src/serve.rs"],
     );
+    // The tenant's only outgoing connections.
+    let dials = holders(&["TcpStream::connect", "lookup_host", "TlsConnector"]);
+    let of_tenant: Vec<&String> = dials.iter().filter(|file| file.starts_with("tenant/")).collect();
+    assert_eq!(of_tenant, ["tenant/doors/oidc/src/back_channel.rs"]);
     // Requests to the tenant: of a cycle (`job` and `check` make the connection that `send` uses), and of the
     // heartbeat.
     let requests = [

@@ -6,7 +6,7 @@ use crate::administration::group_settings::{groups_text, read_groups, setting_of
 use crate::administration::request::{AdminResponse, OidcSettings, RoleSetting, not_one_of, refusal};
 use landbridge_crypto::secret::Secret;
 use landbridge_tenant_rules::model::{
-    AppRole, OidcClient, OidcKind, RedirectUri, SigningAlgorithm, SubjectKind,
+    AppRole, LogoutUri, OidcClient, OidcKind, RedirectUri, SigningAlgorithm, SubjectKind,
 };
 use landbridge_tenant_store::tables::{app_oidc, grants};
 use landbridge_tenant_store::{Reading, StoreError, Writing};
@@ -82,6 +82,14 @@ pub(super) fn read_oidc(
         }
     }
     let [redirect_uris, signed_out_uris] = uris;
+    let back_channel = match wanted.back_channel_logout.as_deref().map(LogoutUri::parse).transpose() {
+        Ok(uri) => uri,
+        Err(why) => {
+            let todo = "give one as https://wiki.example.com/logout: its documentation calls it back-channel logout URL";
+            let text = wanted.back_channel_logout.as_deref().unwrap_or_default();
+            return Ok(Err(refusal(&format!("{text}: {why}"), todo)));
+        }
+    };
     // One that signs nobody in has no place for people to return to.
     if redirect_uris.is_empty() && !wanted.client_credentials && !wanted.introspect_others {
         let todo = "give one with --redirect-uri: its documentation calls it redirect or callback URL";
@@ -114,6 +122,7 @@ pub(super) fn read_oidc(
         keys,
         redirect_uris,
         signed_out_uris,
+        back_channel,
         groups: (!wanted.all_groups).then_some(groups),
         roles,
     }))
@@ -135,6 +144,9 @@ pub(super) fn oidc_text(client: &OidcClient) -> String {
             text.push_str(words);
             text.push_str(&uris(listed));
         }
+    }
+    if let Some(uri) = &client.back_channel {
+        text.push_str(&format!(", ends of sessions to {}", uri.as_str()));
     }
     for (is_on, words) in [
         (client.client_credentials, ", tokens of its own"),
@@ -167,6 +179,7 @@ pub(super) fn oidc_settings(client: OidcClient) -> OidcSettings {
         keys,
         redirect_uris,
         signed_out_uris,
+        back_channel,
         groups,
         roles,
     } = client;
@@ -182,6 +195,7 @@ pub(super) fn oidc_settings(client: OidcClient) -> OidcSettings {
         keys: keys.iter().map(key_text).collect(),
         redirect_uris: texts(redirect_uris),
         signed_out_uris: texts(signed_out_uris),
+        back_channel_logout: back_channel.map(|uri| uri.as_str().to_owned()),
         all_groups: groups.is_none(),
         groups: groups.into_iter().flatten().map(setting_of).collect(),
         roles: roles

@@ -671,6 +671,9 @@ pub struct OidcSettings {
     /// Where people return after a sign-out.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub signed_out_uris: Vec<String>,
+    /// Where it is notified of the end of a session; none: it is not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub back_channel_logout: Option<String>,
     /// Whether `groups` may name all groups of its domains.
     pub all_groups: bool,
     /// The groups that `groups` may name beside those that are assigned to it, unless it may name all.
@@ -709,6 +712,7 @@ impl Default for OidcSettings {
             keys: Vec::new(),
             redirect_uris: Vec::new(),
             signed_out_uris: Vec::new(),
+            back_channel_logout: None,
             all_groups: false,
             groups: Vec::new(),
             roles: Vec::new(),
@@ -731,6 +735,8 @@ pub struct OidcChange {
     pub keys: Option<Vec<String>>,
     pub redirect_uris: Option<Vec<String>>,
     pub signed_out_uris: Option<Vec<String>>,
+    /// An empty text: it is not notified any more.
+    pub back_channel_logout: Option<String>,
     pub all_groups: Option<bool>,
     pub groups: Option<Vec<GroupSetting>>,
     pub roles: Option<Vec<RoleSetting>>,
@@ -751,6 +757,10 @@ impl OidcSettings {
             keys: change.keys.unwrap_or(self.keys),
             redirect_uris: change.redirect_uris.unwrap_or(self.redirect_uris),
             signed_out_uris: change.signed_out_uris.unwrap_or(self.signed_out_uris),
+            back_channel_logout: match change.back_channel_logout {
+                Some(uri) => Some(uri).filter(|uri| !uri.is_empty()),
+                None => self.back_channel_logout,
+            },
             all_groups: change.all_groups.unwrap_or(self.all_groups && !listed),
             groups: change.groups.unwrap_or(self.groups),
             roles: change.roles.unwrap_or(self.roles),

@@ -72,7 +72,7 @@ pub(super) fn end_all(actor: &Actor<'_>, consent: Option<u64>) -> Result<AdminRe
             );
             return Ok(AdminResponse::Confirm { what, accounts: held });
         }
-        let ended = web_sessions::end_all(writing)?;
+        let ended = web_sessions::end_all(writing, actor.now)?;
         actor.audit(writing, "sessions-ended", "all accounts", &format!("{ended} sessions"))?;
         Ok(AdminResponse::Done(format!("{ended} sessions have ended")))
     })

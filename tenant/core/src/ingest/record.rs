@@ -4,7 +4,7 @@
 
 use crate::directory::groups::accounts_in;
 use crate::ingest::outcome::Outcome;
-use crate::provider::{Ending, end_all_of};
+use crate::provider::{Ending, end_all_of, end_those_of_another_password};
 use landbridge_crypto::salted_digest::SaltedDigest;
 use landbridge_tenant_rules::account_state::{Account, veto};
 use landbridge_tenant_rules::model::Attributes;
@@ -124,6 +124,8 @@ impl Page<'_> {
         }
         if let Some(written) = password_written(record) {
             web_sessions::password_arrived(self.writing, record.object, written)?;
+            let password = (record.object, known.pwd_last_set);
+            end_those_of_another_password(self.writing, password, self.actor, self.now)?;
         }
         // 5. An object that is not present loses its links.
         if record.presence != Presence::Present {

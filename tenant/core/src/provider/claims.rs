@@ -19,14 +19,12 @@ pub const SCOPES: [&str; 6] = ["openid", "profile", "email", "groups", "roles", 
 impl Provider {
     /// `sub` of a person for a client (OpenID Connect Core 8).
     pub fn subject(&self, client: &Client, object: Uuid) -> String {
-        match client.oidc.subject {
-            SubjectKind::ObjectGuid => object.to_string(),
-            SubjectKind::Pairwise => {
-                let hash = digest(&SHA256, &[&client.salt[..], object.as_bytes()].concat());
-                let octets = hash.as_ref().first_chunk().copied().unwrap_or_default();
-                uuid::Builder::from_custom_bytes(octets).into_uuid().to_string()
-            }
-        }
+        name_for(client, object)
+    }
+
+    /// `sid` of a session for a client (OpenID Connect Back-Channel Logout 1.0, 2.1).
+    pub fn session_name(&self, client: &Client, session: Uuid) -> String {
+        name_for(client, session)
     }
 
     /// The claims of a person for these scopes.
@@ -100,5 +98,17 @@ impl Provider {
             put("roles", Some(json!(roles)));
         }
         Ok(claims)
+    }
+}
+
+/// What names a person or a session for a client. Two clients with pairwise subjects cannot compare what they have.
+fn name_for(client: &Client, id: Uuid) -> String {
+    match client.oidc.subject {
+        SubjectKind::ObjectGuid => id.to_string(),
+        SubjectKind::Pairwise => {
+            let hash = digest(&SHA256, &[&client.salt[..], id.as_bytes()].concat());
+            let octets = hash.as_ref().first_chunk().copied().unwrap_or_default();
+            uuid::Builder::from_custom_bytes(octets).into_uuid().to_string()
+        }
     }
 }

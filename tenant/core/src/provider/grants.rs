@@ -8,9 +8,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use landbridge_crypto::bearer::{BearerSecret, same};
 use landbridge_tenant_store::facts::KnownAccount;
-use landbridge_tenant_store::tables::audit;
 use landbridge_tenant_store::tables::grants::{self, Grant};
 use landbridge_tenant_store::tables::web_sessions::{self, WebSession};
+use landbridge_tenant_store::tables::{audit, logout_notices};
 use landbridge_tenant_store::{Reading, StoreError};
 use serde_json::{Map, Value};
 use uuid::{Builder, Uuid};
@@ -246,7 +246,11 @@ impl Provider {
                 return end("the person may not go on", NoGrant::Over);
             };
             let claims = self.claims_in(writing, client, &person, &grant.scopes)?;
-            // 3. The next secret replaces this one. An application that refreshes uses the session.
+            // 3. A client that receives an ID token learns of the session.
+            if grant.code_until.is_some() && client.oidc.back_channel.is_some() {
+                logout_notices::note_client(writing, session.id, client.app.id)?;
+            }
+            // 4. The next secret replaces this one. An application that refreshes uses the session.
             note_use_in(writing, &session, now)?;
             let life = if is_offline(&grant.scopes) { self.lives.refresh } else { TOKEN };
             let ends_at = now.saturating_add(life).min(session.ends_at);

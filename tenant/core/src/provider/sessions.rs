@@ -120,7 +120,7 @@ pub(crate) fn end_all_of(
     by: (&str, Ending),
     now: i64,
 ) -> Result<usize, StoreError> {
-    let ended = web_sessions::end_of(writing, object, except)?;
+    let ended = web_sessions::end_of(writing, object, except, now)?;
     ended.iter().try_for_each(|session| note_end(writing, (*session, object), by, now))?;
     Ok(ended.len())
 }
@@ -303,11 +303,16 @@ impl Provider {
     }
 
     pub(super) fn sweep(&self, now: i64) -> Result<usize, StoreError> {
-        self.store.write("web-sessions-sweep", |writing| {
+        let swept = self.store.write("web-sessions-sweep", |writing| {
             spent::sweep(writing, now)?;
             pushed_requests::sweep(writing, now)?;
+            for object in web_sessions::of_expired_accounts(writing, now)? {
+                end_all_of(writing, (object, None), ("tenant", Ending::Account), now)?;
+            }
             web_sessions::sweep(writing, now, self.lives.idle)
-        })
+        })?;
+        self.give_up_notices(now)?;
+        Ok(swept)
     }
 
     fn is_alive(&self, session: &WebSession, now: i64) -> bool {
@@ -378,6 +383,21 @@ pub(crate) fn end_others_after_change(
     end_all_of(writing, (object, except), (&actor, Ending::PasswordChanged), now)
 }
 
+/// The pwdLastSet of an account is this one now: ends its sessions that belong to another password.
+pub(crate) fn end_those_of_another_password(
+    writing: &Writing<'_>,
+    (object, password_set): (Uuid, Option<i64>),
+    actor: &str,
+    now: i64,
+) -> Result<(), StoreError> {
+    for session in web_sessions::list(writing, Some(object), web_sessions::MOST)? {
+        if !is_of_password(&session, password_set, now) {
+            end_one(writing, &session, (actor, Ending::Account), now)?;
+        }
+    }
+    Ok(())
+}
+
 /// Whether the use of a session is to be noted.
 fn must_note(session: &WebSession, now: i64) -> bool {
     now.saturating_sub(session.seen_at) >= NOTED
@@ -390,7 +410,7 @@ pub(crate) fn end_one(
     by: (&str, Ending),
     now: i64,
 ) -> Result<bool, StoreError> {
-    let ended = web_sessions::end(writing, session.id)?;
+    let ended = web_sessions::end(writing, session.id, now)?;
     if ended {
         note_end(writing, (session.id, session.object), by, now)?;
     }

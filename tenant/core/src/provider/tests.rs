@@ -5,6 +5,7 @@ mod claims;
 mod clients;
 mod grants;
 mod introspection;
+mod logout_notices;
 mod pushed_requests;
 mod sessions;
 
@@ -73,6 +74,7 @@ impl Bench {
             keys: Vec::new(),
             redirect_uris: vec![RedirectUri::parse(CALLBACK).unwrap()],
             signed_out_uris: Vec::new(),
+            back_channel: None,
             groups: Some(Vec::new()),
             roles: Vec::new(),
         };

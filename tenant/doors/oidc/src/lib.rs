@@ -22,11 +22,13 @@
 //! - `introspection.rs`: what a token is worth at this moment, and its end by its client
 //! - `userinfo.rs`: who somebody is, for an access token
 //! - `sign_out.rs`: the end of a session, by the application's or the person's wish
+//! - `back_channel.rs`: notices of ended sessions to applications
 //! - `own_page.rs`: the person's own page, and its forms
 //! - `device.rs`: the name of a browser for people
 
 pub mod authorization;
 mod authorize;
+pub mod back_channel;
 mod change_password;
 pub mod client_authentication;
 mod client_endpoints;

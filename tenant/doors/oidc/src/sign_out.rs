@@ -64,9 +64,8 @@ impl OidcDoor {
             Some(_) | None => None,
         };
         // 3. The session ends if the token is of it, or the person says so.
-        let is_of = |session: &WebSession| is_ours && text("sid") == session.id.to_string();
         if let Some(session) = session {
-            if !is_of(&session) && !says_so {
+            if !(says_so || is_ours && self.is_of(&text("aud"), &text("sid"), &session)) {
                 return Ok(self.sign_out_page(asked, &parameters));
             }
             if self.provider.end(&session, Ending::SignedOut, unix_now()).is_err() {
@@ -77,6 +76,12 @@ impl OidcDoor {
             Some(back) => forgotten(asked, see_other(&back)),
             None => self.signed_out(asked),
         })
+    }
+
+    /// Whether `sid` of an ID token of this client names a session.
+    fn is_of(&self, client: &str, sid: &str, session: &WebSession) -> bool {
+        let client = self.provider.client(client).ok().flatten();
+        client.is_some_and(|client| self.provider.session_name(&client, session.id) == sid)
     }
 
     /// The question whether the person wants to sign out.

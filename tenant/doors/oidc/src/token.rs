@@ -6,8 +6,7 @@ use super::parameters::Parameters;
 use hyper::StatusCode;
 use landbridge_door_listen::body::Answer;
 use landbridge_tenant_core::clock::unix_now;
-use landbridge_tenant_core::issuer::Issuer;
-use landbridge_tenant_core::provider::{Client, Granted, NoGrant, OidcKind, TOKEN};
+use landbridge_tenant_core::provider::{Client, Granted, NoGrant, OidcKind, Provider, TOKEN};
 use serde_json::{Value, json};
 
 /// `typ` of an ID token.
@@ -37,7 +36,7 @@ impl OidcDoor {
         };
         // 2. The tokens.
         match granted {
-            Ok(granted) => match tokens(self.provider.issuer(), &self.issuer, client, granted, now) {
+            Ok(granted) => match tokens(&self.provider, &self.issuer, client, granted, now) {
                 Some(tokens) => private_json(StatusCode::OK, &tokens),
                 None => unavailable(),
             },
@@ -66,7 +65,7 @@ impl OidcDoor {
 }
 
 /// The tokens of a grant. None: they cannot be made.
-fn tokens(keys: &Issuer, issuer: &str, client: &Client, granted: Granted, now: i64) -> Option<Value> {
+fn tokens(provider: &Provider, issuer: &str, client: &Client, granted: Granted, now: i64) -> Option<Value> {
     let Granted { grant, claims: mut id, access, refresh } = granted;
     for (name, value) in [
         ("iss", json!(issuer)),
@@ -74,7 +73,7 @@ fn tokens(keys: &Issuer, issuer: &str, client: &Client, granted: Granted, now: i
         ("iat", json!(now)),
         ("exp", json!(now.saturating_add(TOKEN))),
         ("auth_time", json!(grant.signed_in_at)),
-        ("sid", json!(grant.session.to_string())),
+        ("sid", json!(provider.session_name(client, grant.session))),
         ("acr", json!(PASSWORD_OVER_TLS)),
         ("amr", json!(["pwd"])),
     ] {
@@ -88,7 +87,7 @@ fn tokens(keys: &Issuer, issuer: &str, client: &Client, granted: Granted, now: i
         "token_type": "Bearer",
         "expires_in": TOKEN,
         "scope": grant.scopes,
-        "id_token": keys.sign(client.oidc.algorithm, ID_TOKEN, &id).ok()?,
+        "id_token": provider.issuer().sign(client.oidc.algorithm, ID_TOKEN, &id).ok()?,
     });
     if let (Some(refresh), Some(members)) = (refresh, answer.as_object_mut()) {
         members.insert("refresh_token".to_owned(), json!(refresh.as_str()));

@@ -147,6 +147,8 @@ fn metrics_text(observed: &Observed, now: i64) -> Option<String> {
         "Changes of password sent to agents, by outcome",
         metrics.password_changes.clone(),
     );
+    let help = "Notices of ended sessions to applications, by outcome";
+    registry.register("logout_notices", help, metrics.logout_notices.clone());
     registry.register("agent_events", "Events between the tenant and its agents", metrics.agents.clone());
     registry.register("agents_quarantined", "Agents put into quarantine", metrics.quarantined.clone());
     let help = "Events without an audit entry of their own, by kind";

@@ -112,6 +112,10 @@ fn oidc_change(oidc: &Oidc) -> Result<Option<OidcChange>, TenantError> {
         keys: oidc.jwks.as_deref().map(key_set).transpose()?,
         redirect_uris: list(&oidc.redirect_uris),
         signed_out_uris: list(&oidc.signed_out_uris),
+        back_channel_logout: oidc
+            .back_channel_logout
+            .clone()
+            .or_else(|| oidc.no_back_channel_logout.then(String::new)),
         all_groups: oidc.all_groups.then_some(true),
         groups,
         roles: (!roles.is_empty()).then_some(roles),

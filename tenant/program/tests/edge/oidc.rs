@@ -1,5 +1,6 @@
 //! OpenID Connect: the way from an application to the page and back, and what breaks off on it.
 
+mod back_channel;
 mod browser;
 mod client_assertion;
 mod client_credentials;
@@ -27,6 +28,7 @@ use landbridge_tenant_rules::account_state::filetime;
 use landbridge_wire::bounded::List;
 use landbridge_wire::upload::{Attribute, AttributeValue, Record, Stamp};
 use serde_json::Value;
+use std::path::PathBuf;
 
 const CALLBACK: &str = "https://wiki.example.com/callback";
 /// A verifier and its challenge (RFC 7636 appendix B).
@@ -35,7 +37,14 @@ const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
 
 /// A tenant with alice in Pilot and bob in none, and the secret of a client to which Pilot is assigned.
 async fn served(change: impl FnOnce(&mut OidcSettings)) -> (Edge, Identity, Browser, String) {
-    let (edge, certificate) = configured().await;
+    served_by(configured().await, change).await
+}
+
+/// The same with this tenant.
+async fn served_by(
+    (edge, certificate): (Edge, PathBuf),
+    change: impl FnOnce(&mut OidcSettings),
+) -> (Edge, Identity, Browser, String) {
     let (edge, phs) = staff(edge).await;
     let pilot = GroupSetting { object: None, name: Some("CORP\\Pilot".to_owned()) };
     let mut oidc = OidcSettings {

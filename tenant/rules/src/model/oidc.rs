@@ -32,6 +32,8 @@ pub struct OidcClient {
     pub redirect_uris: Vec<RedirectUri>,
     /// Where people return after a sign-out.
     pub signed_out_uris: Vec<RedirectUri>,
+    /// Where it is notified of the end of a session (OpenID Connect Back-Channel Logout 1.0); none: it is not.
+    pub back_channel: Option<LogoutUri>,
     /// The groups that `groups` may name, beside those that are assigned to it; none: all of its domains.
     pub groups: Option<Vec<AppGroup>>,
     /// What `roles` names, for the members of a group.
@@ -177,6 +179,41 @@ impl RedirectUri {
     /// The text.
     pub fn as_str(&self) -> &str {
         &self.text
+    }
+}
+
+/// Where an application is notified of the end of a session: an `https` URI without a name, a password and a part behind
+/// `#`, at most [`MAX_REDIRECT_URI`] bytes (OpenID Connect Back-Channel Logout 1.0, 2.2).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogoutUri(Url);
+
+/// A text is no [`LogoutUri`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("it is no https URI without a name, a password and a part behind `#`")]
+pub struct NoLogoutUri;
+
+impl LogoutUri {
+    /// Reads a URI that is to be registered.
+    pub fn parse(text: &str) -> Result<Self, NoLogoutUri> {
+        let url = Url::parse(text).map_err(|_| NoLogoutUri)?;
+        let is_one = text.len() <= MAX_REDIRECT_URI
+            && text.bytes().all(|byte| byte.is_ascii_graphic())
+            && url.scheme() == "https"
+            && url.has_host()
+            && url.fragment().is_none()
+            && url.username().is_empty()
+            && url.password().is_none();
+        if is_one { Ok(Self(url)) } else { Err(NoLogoutUri) }
+    }
+
+    /// The text, as browsers write it.
+    pub fn as_str(&self) -> &str {
+        self.0.as_str()
+    }
+
+    /// The parts.
+    pub fn url(&self) -> &Url {
+        &self.0
     }
 }
 

@@ -416,3 +416,22 @@ CREATE TABLE refused_members (
     object        BLOB NOT NULL,                   -- objectGUID of the account
     PRIMARY KEY (domain, policy_group, object)
 ) STRICT, WITHOUT ROWID;
+
+-- Clients that have learned of a session and are to be notified of its end (OpenID Connect Back-Channel Logout 1.0).
+CREATE TABLE session_clients (
+    session     BLOB NOT NULL,                     -- of web_sessions; it ends with it
+    app         BLOB NOT NULL REFERENCES apps(id),
+    PRIMARY KEY (session, app)
+) STRICT, WITHOUT ROWID;
+
+-- Ends of sessions that a client is to be notified of. The transaction that ends the session writes them.
+CREATE TABLE logout_notices (
+    session     BLOB NOT NULL,                     -- it has ended, and has no row any more
+    app         BLOB NOT NULL REFERENCES apps(id),
+    object      BLOB NOT NULL,                     -- objectGUID of the account
+    made_at     INTEGER NOT NULL,
+    next_at     INTEGER NOT NULL,                  -- when it is tried next
+    tries       INTEGER NOT NULL,
+    PRIMARY KEY (session, app)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX logout_notices_by_app ON logout_notices(app, next_at);

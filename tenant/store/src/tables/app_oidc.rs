@@ -6,7 +6,7 @@ use super::{app_groups, changes};
 use crate::{Reading, StoreError, Writing, stamps};
 use landbridge_crypto::signature::PublicKey;
 use landbridge_tenant_rules::model::{
-    AppGroup, AppRole, ClientKey, OidcClient, OidcKind, RedirectUri, SigningAlgorithm, SubjectKind,
+    AppGroup, AppRole, ClientKey, LogoutUri, OidcClient, OidcKind, RedirectUri, SigningAlgorithm, SubjectKind,
 };
 use rusqlite::{OptionalExtension as _, params};
 use uuid::Uuid;
@@ -33,7 +33,7 @@ pub fn with_salt(reading: &Reading<'_>, app: Uuid) -> Result<Option<(OidcClient,
     let text = |at| row.get::<_, String>(at);
     let every_group: bool = row.get(4)?;
     let groups = if every_group { None } else { Some(app_groups::listed(reading, "app_oidc_groups", app)?) };
-    let (redirect_uris, signed_out_uris) = uris(reading, app)?;
+    let Uris { redirect_uris, signed_out_uris, back_channel } = uris(reading, app)?;
     let client = OidcClient {
         kind: OidcKind::parse(&text(0)?).ok_or_else(foreign)?,
         pkce: row.get(1)?,
@@ -45,24 +45,38 @@ pub fn with_salt(reading: &Reading<'_>, app: Uuid) -> Result<Option<(OidcClient,
         keys: keys(reading, app)?,
         redirect_uris,
         signed_out_uris,
+        back_channel,
         groups,
         roles: roles(reading, app)?,
     };
     Ok(Some((client, row.get(5)?)))
 }
 
-/// The URIs of an application: those for codes, and those for people who have signed out.
-fn uris(reading: &Reading<'_>, app: Uuid) -> Result<(Vec<RedirectUri>, Vec<RedirectUri>), StoreError> {
-    let mut statement = reading
-        .prepare_cached("SELECT what = 'code', uri FROM app_uris WHERE app = ?1 ORDER BY what, uri")?;
+/// The URIs of an application.
+#[derive(Default)]
+struct Uris {
+    redirect_uris: Vec<RedirectUri>,
+    signed_out_uris: Vec<RedirectUri>,
+    back_channel: Option<LogoutUri>,
+}
+
+fn uris(reading: &Reading<'_>, app: Uuid) -> Result<Uris, StoreError> {
+    let mut statement =
+        reading.prepare_cached("SELECT what, uri FROM app_uris WHERE app = ?1 ORDER BY what, uri")?;
     let mut rows = statement.query([app.as_bytes().as_slice()])?;
-    let (mut codes, mut signed_out) = (Vec::new(), Vec::new());
+    let mut uris = Uris::default();
+    let foreign = || StoreError::Foreign { what: "URI of an application" };
     while let Some(row) = rows.next()? {
-        let uri = RedirectUri::parse(&row.get::<_, String>(1)?);
-        let uri = uri.map_err(|_| StoreError::Foreign { what: "URI of an application" })?;
-        if row.get(0)? { codes.push(uri) } else { signed_out.push(uri) }
+        let uri = row.get::<_, String>(1)?;
+        let redirect = || RedirectUri::parse(&uri).map_err(|_| foreign());
+        match row.get::<_, String>(0)?.as_str() {
+            "code" => uris.redirect_uris.push(redirect()?),
+            "signed-out" => uris.signed_out_uris.push(redirect()?),
+            "back-channel" => uris.back_channel = Some(LogoutUri::parse(&uri).map_err(|_| foreign())?),
+            _ => return Err(foreign()),
+        }
     }
-    Ok((codes, signed_out))
+    Ok(uris)
 }
 
 /// The public keys of an application.
@@ -132,12 +146,18 @@ pub fn set(
             params![app.as_bytes(), kid, algorithm.as_str(), public.octets()],
         )?;
     }
-    let OidcClient { redirect_uris, signed_out_uris, groups, roles, .. } = client;
-    for (what, uris) in [("code", redirect_uris), ("signed-out", signed_out_uris)] {
-        for uri in uris.iter().take(MOST) {
+    let OidcClient { redirect_uris, signed_out_uris, back_channel, groups, roles, .. } = client;
+    let texts = |uris: &'_ [RedirectUri]| uris.iter().take(MOST).map(|uri| uri.as_str().to_owned()).collect();
+    let back_channel: Vec<String> = back_channel.iter().map(|uri| uri.as_str().to_owned()).collect();
+    for (what, uris) in [
+        ("code", texts(redirect_uris)),
+        ("signed-out", texts(signed_out_uris)),
+        ("back-channel", back_channel),
+    ] {
+        for uri in uris {
             writing.execute(
                 "INSERT INTO app_uris (app, what, uri) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING",
-                params![app.as_bytes(), what, uri.as_str()],
+                params![app.as_bytes(), what, uri],
             )?;
         }
     }

@@ -196,6 +196,8 @@ pub fn forget_own(writing: &Writing<'_>, object: Uuid) -> Result<(), StoreError>
         "DELETE FROM known_sources WHERE object = ?1",
         "DELETE FROM ad_budget WHERE object = ?1",
         "DELETE FROM grants WHERE session IN (SELECT id FROM web_sessions WHERE object = ?1)",
+        "DELETE FROM session_clients WHERE session IN (SELECT id FROM web_sessions WHERE object = ?1)",
+        "DELETE FROM logout_notices WHERE object = ?1",
         "DELETE FROM web_sessions WHERE object = ?1",
         "DELETE FROM password_changes WHERE object = ?1",
         "DELETE FROM canaries WHERE object = ?1",

@@ -1,8 +1,11 @@
 //! The table `web_sessions`: people who are signed in at the pages. The cookie's secret is stored as its hash.
-//! Neighbours: [`super::grants`] end with the session that they were made in.
+//! Neighbours: [`super::grants`] end with the session that they were made in; [`super::logout_notices`] are written when a
+//! session ends.
 
+use super::logout_notices::session_ends;
 use crate::{Reading, StoreError, Writing, stamps};
-use rusqlite::{OptionalExtension as _, Row, params};
+use landbridge_tenant_rules::account_state::filetime;
+use rusqlite::{OptionalExtension as _, Params, Row, params};
 use uuid::Uuid;
 
 /// Limit on the sessions of one account. The one that was used longest ago ends when another begins.
@@ -80,11 +83,8 @@ pub fn insert(writing: &Writing<'_>, session: &WebSession, hash: &[u8; 32]) -> R
         ],
     )?;
     let sql = "SELECT id FROM web_sessions WHERE object = ?1 ORDER BY id = ?2 DESC, seen_at DESC LIMIT 1000 OFFSET ?3";
-    let over: Vec<Uuid> = writing
-        .prepare_cached(sql)?
-        .query_map(params![object.as_bytes(), id.as_bytes(), MOST], |row| stamps::guid(row, 0))?
-        .collect::<Result<_, _>>()?;
-    over.iter().try_for_each(|id| end(writing, *id).map(drop))?;
+    let over = ids(writing, sql, params![object.as_bytes(), id.as_bytes(), MOST])?;
+    over.iter().try_for_each(|id| end(writing, *id, *made_at).map(drop))?;
     Ok(over)
 }
 
@@ -104,19 +104,23 @@ pub fn count(reading: &Reading<'_>) -> Result<u64, StoreError> {
     Ok(u64::try_from(count).unwrap_or(0))
 }
 
-/// Ends the sessions of an account, but for one, and all that was granted in them. Returns those that ended.
-pub fn end_of(writing: &Writing<'_>, object: Uuid, except: Option<Uuid>) -> Result<Vec<Uuid>, StoreError> {
-    let of: Vec<Uuid> = writing
-        .prepare_cached("SELECT id FROM web_sessions WHERE object = ?1")?
-        .query_map([object.as_bytes().as_slice()], |row| stamps::guid(row, 0))?
-        .collect::<Result<_, _>>()?;
+/// Ends the sessions of an account at `now`, but for one, and all that was granted in them. Returns those that ended.
+pub fn end_of(
+    writing: &Writing<'_>,
+    object: Uuid,
+    except: Option<Uuid>,
+    now: i64,
+) -> Result<Vec<Uuid>, StoreError> {
+    let of = ids(writing, "SELECT id FROM web_sessions WHERE object = ?1", [object.as_bytes().as_slice()])?;
     let ended: Vec<Uuid> = of.into_iter().filter(|id| Some(*id) != except).collect();
-    ended.iter().try_for_each(|id| end(writing, *id).map(drop))?;
+    ended.iter().try_for_each(|id| end(writing, *id, now).map(drop))?;
     Ok(ended)
 }
 
-/// Ends all sessions, and all grants. Returns the number of sessions.
-pub fn end_all(writing: &Writing<'_>) -> Result<usize, StoreError> {
+/// Ends all sessions at `now`, and all grants. Returns the number of sessions.
+pub fn end_all(writing: &Writing<'_>, now: i64) -> Result<usize, StoreError> {
+    let with_clients = "SELECT DISTINCT session FROM session_clients";
+    ids(writing, with_clients, ())?.into_iter().try_for_each(|id| session_ends(writing, id, now))?;
     writing.execute("DELETE FROM grants", [])?;
     Ok(writing.execute("DELETE FROM web_sessions", [])?)
 }
@@ -144,21 +148,35 @@ pub fn password_arrived(writing: &Writing<'_>, object: Uuid, written: i64) -> Re
     Ok(())
 }
 
-/// Ends a session, and all that was granted in it. False: there is none.
-pub fn end(writing: &Writing<'_>, id: Uuid) -> Result<bool, StoreError> {
+/// Ends a session at `now`, and all that was granted in it. False: there is none.
+pub fn end(writing: &Writing<'_>, id: Uuid, now: i64) -> Result<bool, StoreError> {
+    session_ends(writing, id, now)?;
     writing.execute("DELETE FROM grants WHERE session = ?1", [id.as_bytes().as_slice()])?;
     Ok(writing.execute("DELETE FROM web_sessions WHERE id = ?1", [id.as_bytes().as_slice()])? > 0)
 }
 
-/// Deletes what has ended: sessions that were made or used too long ago, and grants.
+/// Accounts with sessions whose accountExpires is over at `now`.
+pub fn of_expired_accounts(reading: &Reading<'_>, now: i64) -> Result<Vec<Uuid>, StoreError> {
+    let Some(now) = filetime(now) else { return Ok(Vec::new()) };
+    let sql = "SELECT DISTINCT s.object FROM web_sessions s
+               JOIN attributes a ON a.object = s.object AND a.name = 'account_expires' WHERE a.value > 0 AND a.value <= ?1";
+    ids(reading, sql, [now])
+}
+
+/// Deletes what has ended at `now`: sessions that were made or used too long ago, and grants.
 pub fn sweep(writing: &Writing<'_>, now: i64, idle: i64) -> Result<usize, StoreError> {
     writing.execute("DELETE FROM grants WHERE ends_at <= ?1", [now])?;
-    writing.execute(
-        "DELETE FROM grants WHERE session IN (SELECT id FROM web_sessions WHERE ends_at <= ?1 OR seen_at <= ?2)",
+    let over = ids(
+        writing,
+        "SELECT id FROM web_sessions WHERE ends_at <= ?1 OR seen_at <= ?2",
         params![now, now.saturating_sub(idle)],
     )?;
-    Ok(writing.execute(
-        "DELETE FROM web_sessions WHERE ends_at <= ?1 OR seen_at <= ?2",
-        params![now, now.saturating_sub(idle)],
-    )?)
+    over.iter().try_for_each(|id| end(writing, *id, now).map(drop))?;
+    Ok(over.len())
+}
+
+fn ids(reading: &Reading<'_>, sql: &str, parameters: impl Params) -> Result<Vec<Uuid>, StoreError> {
+    let mut select = reading.prepare_cached(sql)?;
+    let rows = select.query_map(parameters, |row| stamps::guid(row, 0))?;
+    Ok(rows.collect::<Result<_, _>>()?)
 }

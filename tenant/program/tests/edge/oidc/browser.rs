@@ -27,6 +27,11 @@ pub(crate) const HOST_NAME: &str = "login.example.com";
 
 /// A tenant with an issuer, and the file of the certificate that browsers trust.
 pub(crate) async fn configured() -> (Edge, PathBuf) {
+    configured_with(|_| ()).await
+}
+
+/// The same with another configuration of the issuer.
+pub(crate) async fn configured_with(change: impl FnOnce(&mut Oidc)) -> (Edge, PathBuf) {
     let mut file = PathBuf::new();
     let edge = Edge::configured(Limits::default(), |config| {
         let folder = config.data_directory.parent().unwrap().to_owned();
@@ -37,7 +42,7 @@ pub(crate) async fn configured() -> (Edge, PathBuf) {
         let key_file = folder.join("oidc.key");
         std::fs::write(&key_file, key.serialize_pem()).unwrap();
         std::fs::set_permissions(&key_file, std::fs::Permissions::from_mode(0o600)).unwrap();
-        config.oidc = Some(Oidc {
+        let mut oidc = Oidc {
             issuer: ISSUER.parse().unwrap(),
             listen: "127.0.0.1:0".parse().unwrap(),
             certificate: file.clone(),
@@ -49,7 +54,11 @@ pub(crate) async fn configured() -> (Edge, PathBuf) {
             help: None,
             logo: None,
             domain: Some("corp.example.com".to_owned()),
-        });
+            back_channel_roots: folder.join("roots.pem"),
+            back_channel_networks: Vec::new(),
+        };
+        change(&mut oidc);
+        config.oidc = Some(oidc);
     })
     .await;
     (edge, file)

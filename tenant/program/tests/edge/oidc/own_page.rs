@@ -34,7 +34,7 @@ async fn is_in(browser: &mut Browser) -> bool {
 }
 
 /// A record of an account with other flags, newer than all before.
-fn with_flags(number: u128, name: &str, flags: i32, version: u32) -> Record {
+pub(super) fn with_flags(number: u128, name: &str, flags: i32, version: u32) -> Record {
     let mut record = user(number, name, flags, filetime(unix_now() - 86_400).unwrap());
     let mut attributes = record.attributes.as_slice().to_vec();
     for attribute in &mut attributes {

@@ -14,7 +14,7 @@ pub(super) fn claims_of(token: &str) -> Value {
     serde_json::from_slice(&URL_SAFE_NO_PAD.decode(claims).unwrap()).unwrap()
 }
 
-fn head_of(token: &str) -> Value {
+pub(super) fn head_of(token: &str) -> Value {
     let head = token.split('.').next().unwrap();
     serde_json::from_slice(&URL_SAFE_NO_PAD.decode(head).unwrap()).unwrap()
 }
