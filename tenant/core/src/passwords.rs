@@ -31,6 +31,9 @@ use uuid::Uuid;
 /// Limit on the difference between AD's clock and this machine's within which a pwdLastSet of an agent is believed:
 /// twice what Kerberos allows. A later one would keep the new digest out.
 const MOST_SKEW: i64 = 600;
+/// Seconds within which phs brings the digest of a password that was changed. It needs one; this allows for an hour in which
+/// it does not run.
+const CONFIRMED: i64 = 3600;
 /// Seconds between 1601 and 1970.
 const EPOCHS: i64 = 11_644_473_600;
 
@@ -352,6 +355,20 @@ impl Passwords {
             audit::append(writing, now, &caller.actor, "password-not-changed", &subject, detail)
         })
     }
+}
+
+/// Changes of password that an agent reported more than an hour ago, and of which phs has brought nothing: the digest that
+/// holds is requested again. Either phs does not run, or the agent did not say the truth. Blocks.
+pub fn doubt_unconfirmed(store: &Store, now: i64) -> Result<usize, StoreError> {
+    store.write("password-changes-doubt", |writing| {
+        let doubted = password_changes::doubt(writing, now.saturating_sub(CONFIRMED), now)?;
+        for object in &doubted {
+            let (action, detail) =
+                ("password-change-unconfirmed", "no digest of the new password has arrived");
+            audit::append(writing, now, "tenant", action, &object.to_string(), detail)?;
+        }
+        Ok(doubted.len())
+    })
 }
 
 /// Drops the digest of the old password. False: there is none, or phs has brought another one since the agent was asked.

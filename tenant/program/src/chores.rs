@@ -9,6 +9,7 @@ use landbridge_door_listen::operator_certificate::OperatorCertificate;
 use landbridge_tenant_core::administration::Administration;
 use landbridge_tenant_core::agents::authority::{Authority, SERVER_LIFE};
 use landbridge_tenant_core::clock::{stopped, unix_now};
+use landbridge_tenant_core::passwords;
 use landbridge_tenant_core::provider::Provider;
 use landbridge_tenant_rules::counts::Counts;
 use landbridge_tenant_rules::lockout::KNOWN_SECONDS;
@@ -74,6 +75,7 @@ impl Chores {
                 blocking.administration.close_event_hours(now);
                 blocking.delete_old_audit_entries(now);
                 blocking.forget_old_sources(now);
+                blocking.doubt_unconfirmed_changes(now);
                 blocking.forget_wanted_digests(now);
                 blocking.erase_due_objects(now);
                 blocking.tend_provider(now);
@@ -146,6 +148,19 @@ impl Chores {
             self.store.write("sources-forget", |writing| known_sources::prune(writing, before))
         {
             tracing::error!(%error, "old known sources cannot be forgotten");
+        }
+    }
+
+    /// Requests the digests again that should have arrived after a change of password.
+    fn doubt_unconfirmed_changes(&self, now: i64) {
+        match passwords::doubt_unconfirmed(&self.store, now) {
+            Ok(0) => {}
+            Ok(changes) => tracing::warn!(
+                changes,
+                "changes of password that an agent reported have not arrived by phs within an hour: see \
+                 `password-change-unconfirmed` in the audit log"
+            ),
+            Err(error) => tracing::error!(%error, "unconfirmed changes of password cannot be read"),
         }
     }
 

@@ -184,7 +184,7 @@ fn a_site_that_is_notified_ends_its_session_with_the_persons_whatever_ended_that
         // 2. The session ends, and Apache confirms that it has ended its own.
         let before = delivered();
         end(&mut browser);
-        wait_until(what, 30, || delivered() > before, || String::new).unwrap();
+        wait_until(what, 30, || delivered() > before, String::new).unwrap();
         assert_eq!(delivered(), before + 1.0, "{what}: one notice");
         expect_page(&browser.open(&notified.url("/")).unwrap(), stage);
         expect_in(&browser.open(&silent.url("/")).unwrap(), &silent, who);

@@ -168,6 +168,39 @@ fn after_a_change_the_digest_is_gone_and_none_of_that_password_or_an_older_one_c
 }
 
 #[test]
+fn an_agent_that_says_it_changed_a_password_and_did_not_keeps_the_person_out_for_an_hour_at_most() {
+    let bench = Bench::new();
+    bench.changes(OLD, Ok(ChangeOutcome::Changed { password_set: Some(now().1) }));
+    let held = Record { password: sent(1, OLD), ..with(1, vec![]) };
+    let wanted =
+        || bench.tenant.store.read(|r| password_changes::wanted(r, bench.tenant.domain, 10)).unwrap();
+    let doubt = |later: i64| doubt_unconfirmed(&bench.tenant.store, unix_now() + later).unwrap();
+    // 1. Within the hour nothing is doubted.
+    assert_eq!((doubt(CONFIRMED), wanted().len(), bench.has_digest()), (0, 0, false));
+    // 2. Then the digest that holds is wanted, and phs still has that of the old password.
+    assert_eq!((doubt(CONFIRMED + 60), wanted()), (1, vec![object(1)]));
+    assert_eq!(bench.audited("password-change-unconfirmed"), 1);
+    assert_eq!(doubt(CONFIRMED + 60), 0, "it is noted once");
+    bench.tenant.sends(vec![held]);
+    assert!(bench.has_digest());
+    assert_eq!((doubt(10 * CONFIRMED), wanted().len()), (0, 0));
+}
+
+#[test]
+fn a_change_whose_digest_has_arrived_or_of_which_there_was_none_is_not_doubted() {
+    let bench = Bench::new();
+    let (seconds, password_set) = now();
+    let version = sent(1, OLD).unwrap().stamp.version + 1;
+    bench.changes(OLD, Ok(ChangeOutcome::Changed { password_set: Some(password_set) }));
+    bench.tenant.sends(vec![at(version, seconds, "new")]);
+    assert_eq!(doubt_unconfirmed(&bench.tenant.store, unix_now() + 2 * CONFIRMED).unwrap(), 0);
+    let none = |writing: &Writing<'_>| password_changes::note(writing, object(1), None, None, 0);
+    bench.tenant.store.write("test", none).unwrap();
+    assert_eq!(doubt_unconfirmed(&bench.tenant.store, unix_now()).unwrap(), 0);
+    assert_eq!(bench.audited("password-change-unconfirmed"), 0);
+}
+
+#[test]
 fn a_digest_that_phs_brings_while_the_agent_works_stays() {
     for known in [true, false] {
         let bench = Bench::new();

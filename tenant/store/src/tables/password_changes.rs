@@ -46,6 +46,16 @@ pub fn wanted(reading: &Reading<'_>, domain: i64, limit: usize) -> Result<Vec<Uu
     Ok(objects.collect::<Result<_, _>>()?)
 }
 
+/// Changes before `before` after which a digest was dropped and none has arrived: the digest that holds is wanted again,
+/// whichever it is. Returns the accounts. Times are in seconds since 1970.
+pub fn doubt(writing: &Writing<'_>, before: i64, now: i64) -> Result<Vec<Uuid>, StoreError> {
+    let sql = "UPDATE password_changes SET stamp = NULL, set_at = NULL, wanted = 1, changed_at = ?2
+               WHERE wanted = 0 AND stamp IS NOT NULL AND changed_at < ?1 RETURNING object";
+    let mut update = writing.prepare_cached(sql)?;
+    let objects = update.query_map([before, now], |row| stamps::guid(row, 0))?;
+    Ok(objects.collect::<Result<_, _>>()?)
+}
+
 /// Forgets the wishes that no phs has fulfilled since `before`, in seconds since 1970: it does not carry these passwords.
 pub fn forget_wanted(writing: &Writing<'_>, before: i64) -> Result<usize, StoreError> {
     let sql = "UPDATE password_changes SET wanted = 0 WHERE wanted = 1 AND changed_at < ?1";
