@@ -152,8 +152,11 @@ fn a_site_that_is_notified_ends_its_session_with_the_persons_whatever_ended_that
     let (notified, silent) = (stage.notified_site("notified"), stage.site("silent", ""));
     let mut browser = browser(stage, &[&notified, &silent]);
     let delivered = || {
-        let metric = "landbridge_logout_notices_total{outcome=\"delivered\"}";
-        stage.tenant.metric(metric).unwrap().unwrap_or(0.0)
+        let lines = stage.tenant.metrics_of(&["landbridge_logout_notices_total".to_owned()]).unwrap();
+        let count = |line: &String| {
+            line.strip_prefix("landbridge_logout_notices_total{outcome=\"delivered\"} ")?.parse().ok()
+        };
+        lines.iter().find_map(count).unwrap_or(0)
     };
     let who = &cast.direct;
     let ends: [(&str, &dyn Fn(&mut Browser)); 4] = [
@@ -184,8 +187,9 @@ fn a_site_that_is_notified_ends_its_session_with_the_persons_whatever_ended_that
         // 2. The session ends, and Apache confirms that it has ended its own.
         let before = delivered();
         end(&mut browser);
-        wait_until(what, 30, || delivered() > before, String::new).unwrap();
-        assert_eq!(delivered(), before + 1.0, "{what}: one notice");
+        let log = || std::fs::read_to_string(stage.tenant.output()).unwrap_or_default() + &notified.log();
+        wait_until(what, 30, || delivered() > before, log).unwrap();
+        assert_eq!(delivered(), before + 1, "{what}: one notice");
         expect_page(&browser.open(&notified.url("/")).unwrap(), stage);
         expect_in(&browser.open(&silent.url("/")).unwrap(), &silent, who);
         if what.starts_with("the password") {
