@@ -272,9 +272,15 @@ impl RunningTenant {
 
     /// Whether it holds a digest for this account, by its own database.
     pub fn holds_digest(&self, object: uuid::Uuid) -> Result<bool, LabError> {
-        let ask = "SELECT count(*) FROM digests WHERE object = ?1";
-        let rows = self.open_database()?.query_row(ask, [object.as_bytes()], |row| row.get::<_, i64>(0));
-        rows.map(|rows| rows > 0).map_err(|why| failed("reading the tenant's database", why))
+        self.digest_stamp(object).map(|stamp| stamp.is_some())
+    }
+
+    /// The stamp of the digest that its database has of this account: another one after each change of the password.
+    /// None: it has no digest.
+    pub fn digest_stamp(&self, object: uuid::Uuid) -> Result<Option<Vec<u8>>, LabError> {
+        let ask = "SELECT max(stamp) FROM digests WHERE object = ?1";
+        let stamp = self.open_database()?.query_row(ask, [object.as_bytes()], |row| row.get(0));
+        stamp.map_err(|why| failed("reading the tenant's database", why))
     }
 
     /// Its database, for reading.
