@@ -145,6 +145,7 @@ impl Board {
                 Decline::AtBound => "one more wrong password could lock the account in AD",
                 Decline::OtherAccount =>
                     "the tenant named another account than the SID's, or none of this domain",
+                Decline::ChangesNoPasswords => "a change of password, which this agent makes no longer",
             }
         ));
     }

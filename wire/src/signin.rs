@@ -173,4 +173,7 @@ pub enum Decline {
     /// The request's SID is malformed or of another domain, or the account that has it has another objectGUID than the
     /// request. Sent to a tenant with the ability [`BY_SID`] only; one without it receives [`Decline::Unopened`].
     OtherAccount,
+    /// The agent changes no passwords, or does so no longer. Sent in answer to a change of password only, so a tenant
+    /// that knows no such changes does not receive it.
+    ChangesNoPasswords,
 }

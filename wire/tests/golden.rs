@@ -660,6 +660,7 @@ fn every_verdict_and_every_decline_has_its_word_and_its_number() {
         (Decline::Unopened, "unopened"),
         (Decline::AtBound, "at-bound"),
         (Decline::OtherAccount, "other-account"),
+        (Decline::ChangesNoPasswords, "changes-no-passwords"),
     ] {
         assert_eq!(serde_json::to_value(decline).unwrap(), word);
     }

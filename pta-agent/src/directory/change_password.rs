@@ -67,7 +67,7 @@ impl Validator {
         let arrived = Instant::now();
         // 1. What is refused without a domain controller.
         if !self.changes_passwords() {
-            return Err(NoVerdict { why: Decline::Unopened, tried: false });
+            return Err(NoVerdict { why: Decline::ChangesNoPasswords, tried: false });
         }
         if !may_be_tried(&new) {
             return Ok(ChangeOutcome::NewRefused(NewRefused::TooShort { minimum: 1 }));

@@ -258,6 +258,8 @@ impl Relay {
             match declined.why {
                 Decline::Draining => line.draining = true,
                 Decline::NoDirectory => line.note_no_directory(now),
+                // Until its next hello.
+                Decline::ChangesNoPasswords => line.changes_passwords = false,
                 Decline::Overloaded
                 | Decline::TooLate
                 | Decline::Unopened
@@ -280,7 +282,7 @@ impl Relay {
                 Decline::NoDirectory => NoAnswer::NoDirectory,
                 Decline::Overloaded => NoAnswer::Busy,
                 Decline::TooLate => NoAnswer::TooLate,
-                Decline::Draining | Decline::Unopened => NoAnswer::Lost,
+                Decline::Draining | Decline::Unopened | Decline::ChangesNoPasswords => NoAnswer::Lost,
                 Decline::AtBound => NoAnswer::AtBound,
                 Decline::OtherAccount => NoAnswer::OtherAccount,
             };

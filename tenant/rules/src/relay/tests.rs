@@ -583,6 +583,21 @@ fn a_change_that_was_declined_goes_to_one_other_agent_and_no_further() {
 }
 
 #[test]
+fn an_agent_that_changes_no_passwords_any_more_gets_no_further_change_before_its_next_hello() {
+    let mut world = World::of(0);
+    let stopped = world.changer();
+    let changing = world.change(1).unwrap();
+    assert!(world.decline_change(&changing, Decline::ChangesNoPasswords).is_none());
+    assert_eq!(world.only_change().1.outcome, Err(NoAnswer::Lost));
+    assert!(!world.relay.changes_passwords(DOMAIN, world.now));
+    assert!(world.change(2).is_none());
+    assert_eq!(world.only_change().1.outcome, Err(NoAnswer::NoAgent));
+    let link = world.changer();
+    assert_ne!(world.change(3).unwrap().link, stopped);
+    assert!(world.relay.changes_passwords(DOMAIN, world.now), "{link:?}");
+}
+
+#[test]
 fn a_change_that_was_sent_and_not_answered_is_never_sent_again_and_not_known() {
     // 1. The agent's connection ends.
     let mut world = World::of(0);
