@@ -2,10 +2,10 @@
 
 use crate::config::Config;
 use crate::directory::bind::Validator;
-use crate::directory::{AccountName, Checked, Finding, Usable};
+use crate::directory::{AFTER_STOP, AccountName, Checked, Finding, Usable};
 use crate::error::PtaError;
 use crate::link::{Links, SOFTWARE, unix_now};
-use crate::status::{Board, OLDER_TENANT, Status};
+use crate::status::{Board, ChangeStatus, OLDER_TENANT, Status};
 use crate::unseal::make_key;
 use clap::Args;
 use landbridge_agent::enroll::Means;
@@ -156,6 +156,9 @@ pub fn check(config: &Config, account: Option<&str>, json: bool) -> Result<u8, P
     if running.as_ref().is_some_and(|status| status.links.values().any(|link| link.older)) {
         add(Finding::bad("names of accounts", OLDER_TENANT, "upgrade the tenant"), 6);
     }
+    if let Some(stopped) = running.as_ref().and_then(|status| status.changes.stopped.as_ref()) {
+        add(Finding::bad("changes of password", stopped.in_words(unix_now()), AFTER_STOP), 6);
+    }
     add(bounds(config, running.as_ref()), 3);
     if json {
         say_json(serde_json::to_string_pretty(&findings), "the findings cannot be written as JSON")?;
@@ -279,6 +282,8 @@ pub fn status(config: &Config, json: bool) -> Result<u8, PtaError> {
     } else if !answers && !status.controllers.is_empty() && status.controllers.iter().any(|c| c.why.is_some())
     {
         5
+    } else if status.changes.stopped.is_some() {
+        6
     } else {
         0
     })
@@ -311,6 +316,7 @@ fn print(status: &Status, now: i64) -> Result<(), PtaError> {
         Some(policy) => say(&format!("AD locks at {} bad passwords (0: never)", policy.threshold))?,
         None => say("AD's lockout policy is not known yet: one failed bind for each account")?,
     }
+    print_changes(&status.changes, now)?;
     for (what, count) in &status.answers {
         say(&format!("  {count:>8}  {what}"))?;
     }
@@ -325,6 +331,26 @@ fn print(status: &Status, now: i64) -> Result<(), PtaError> {
             "  {:>8}  of the wrong ones: a domain controller knows no account of the name (canaries among them)",
             status.unknown_names
         ))?;
+    }
+    Ok(())
+}
+
+fn print_changes(changes: &ChangeStatus, now: i64) -> Result<(), PtaError> {
+    let ChangeStatus { configured, stopped, changed, old_refused, new_refused, not_known } = changes;
+    match (stopped, configured) {
+        (Some(stopped), _) => {
+            say(&format!("changes of password: {}. To do: {AFTER_STOP}", stopped.in_words(now)))?
+        }
+        (None, true) => say("changes of password: switched on")?,
+        (None, false) => return say("changes of password: switched off"),
+    }
+    for (count, what) in [
+        (changed, "passwords changed"),
+        (old_refused, "not changed: the old password or the account was refused"),
+        (new_refused, "not changed: the new password was refused"),
+        (not_known, "not known whether the password was changed"),
+    ] {
+        say(&format!("  {count:>8}  {what}"))?;
     }
     Ok(())
 }
@@ -375,6 +401,7 @@ async fn report(links: Arc<Links>) {
             status.controllers = controllers.into_iter().map(Into::into).collect();
             (status.lockout, status.withheld) = (lockout, withheld);
             status.unknown_names = unknown_names;
+            status.changes.copy_switch(links.validator.changes());
         });
         // Written on another thread: a slow disk must not delay a sign-in.
         let writing = links.clone();

@@ -19,6 +19,7 @@
 //! - `directory/requested.rs`: the account that a request names, and the name of a bind as it (pure)
 //! - `directory/bind.rs`: whether a password is the account's: one LDAP bind, within the agent's own bounds
 //! - `directory/change_password.rs`: the change of a password with the old one alone
+//! - `directory/change_switch.rs`: whether this process changes passwords, and why it stopped
 //! - `directory/kerberos_port.rs`: one request to a Kerberos port of a domain controller, and its reply
 //! - `directory/config.rs`: the sections `[directory]` and `[defence]`
 //! - `directory/trust.rs`: which certificates of domain controllers are trusted

@@ -1,6 +1,6 @@
 //! The status of the running agent. [`landbridge_agent::status`] reads and writes the file.
 
-use crate::directory::{ControllerHealth, LockoutPolicy};
+use crate::directory::{ChangeSwitch, ChangesStopped, ControllerHealth, LockoutPolicy};
 use landbridge_agent::status;
 use landbridge_wire::change::ChangeOutcome;
 use landbridge_wire::signin::{Decline, DirectoryVerdict};
@@ -49,6 +49,34 @@ pub struct Status {
     pub unknown_names: u64,
     /// The domain controllers.
     pub controllers: Vec<ControllerStatus>,
+    /// Changes of password.
+    #[serde(default)]
+    pub changes: ChangeStatus,
+}
+
+/// Changes of password, and how many there were since the start.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChangeStatus {
+    /// Whether the configuration switches them on.
+    pub configured: bool,
+    /// Why the agent has stopped them until its next start. None: it has not.
+    pub stopped: Option<ChangesStopped>,
+    /// Passwords that were changed.
+    pub changed: u64,
+    /// Changes that were refused because of the old password or the state of the account.
+    pub old_refused: u64,
+    /// Changes that were refused because of the new password.
+    pub new_refused: u64,
+    /// Changes of which it is not known whether they were made.
+    pub not_known: u64,
+}
+
+impl ChangeStatus {
+    /// Copies whether changes are switched on, and why they were stopped.
+    pub fn copy_switch(&mut self, switch: &ChangeSwitch) {
+        self.configured = switch.is_configured();
+        self.stopped = switch.stopped().cloned();
+    }
 }
 
 /// A connection to the tenant.
@@ -123,13 +151,14 @@ impl Board {
 
     /// Counts a change of password by its outcome.
     pub fn changed(&self, outcome: &ChangeOutcome) {
-        let words = match outcome {
-            ChangeOutcome::Changed { .. } => "the password was changed",
-            ChangeOutcome::OldRefused(_) => "not changed: the old password or the account was refused",
-            ChangeOutcome::NewRefused(_) => "not changed: the new password was refused",
-            ChangeOutcome::NotKnown => "a change of password: not known whether it was made",
+        let changes = &mut self.status().changes;
+        let count = match outcome {
+            ChangeOutcome::Changed { .. } => &mut changes.changed,
+            ChangeOutcome::OldRefused(_) => &mut changes.old_refused,
+            ChangeOutcome::NewRefused(_) => &mut changes.new_refused,
+            ChangeOutcome::NotKnown => &mut changes.not_known,
         };
-        self.count(words.to_owned());
+        *count += 1;
     }
 
     /// Counts a sign-in, or a change of password, that was not answered.

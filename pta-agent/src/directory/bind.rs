@@ -12,6 +12,7 @@
 //! Before it on the road: `unseal`. After it: `session` returns the verdict.
 
 use super::account::{self, BindOwner, OF_DOMAIN, OF_SETTINGS, OwnEntry};
+use super::change_switch::ChangeSwitch;
 use super::check::{self, Checked, Finding, Usable};
 use super::check_account::{self, AccountName};
 use super::config::{DefenceConfig, DirectoryConfig};
@@ -23,7 +24,7 @@ use super::trust::{self, TrustError};
 use super::verdict::{BindAnswer, NoVerdict};
 use landbridge_crypto::secret::Password;
 use landbridge_wire::signin::{Decline, DirectoryVerdict};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -46,8 +47,7 @@ pub struct Validator {
     withheld: AtomicU64,
     /// Binds whose name a domain controller knew no account for.
     unknown_names: AtomicU64,
-    /// Whether this process changes passwords: the configuration allows it, and no tenant has abused it.
-    changes_passwords: AtomicBool,
+    changes: ChangeSwitch,
 }
 
 /// What a bind showed.
@@ -91,7 +91,7 @@ impl Validator {
             policy_read: Mutex::default(),
             withheld: AtomicU64::new(0),
             unknown_names: AtomicU64::new(0),
-            changes_passwords: AtomicBool::new(config.change_passwords),
+            changes: ChangeSwitch::new(config.change_passwords),
         })
     }
 
@@ -234,19 +234,8 @@ impl Validator {
     }
 
     /// Whether this process changes passwords.
-    pub fn changes_passwords(&self) -> bool {
-        self.changes_passwords.load(Ordering::Relaxed)
-    }
-
-    /// The tenant had another account's password changed than the one that it named: it gets no further one.
-    pub(super) fn stop_changing_passwords(&self, requested: &RequestedAccount) {
-        self.changes_passwords.store(false, Ordering::Relaxed);
-        tracing::error!(
-            object = %requested.object,
-            "another account's password was changed than that of the account which the tenant named, or a protected \
-             one's: the tenant lies, or is wrong about names. This process changes no further password. To do: find \
-             out why, then start the agent again"
-        );
+    pub fn changes(&self) -> &ChangeSwitch {
+        &self.changes
     }
 
     /// The domain's DNS name.
@@ -276,7 +265,7 @@ impl Validator {
 
     /// Checks every prerequisite, and binds as no account. `domain_sid` is the domain's SID, where it is known.
     pub async fn check(&self, domain_sid: Option<&str>) -> Checked {
-        check::check(&head(&self.domain), domain_sid, &self.controllers, self.changes_passwords()).await
+        check::check(&head(&self.domain), domain_sid, &self.controllers, self.changes.is_on()).await
     }
 
     /// Binds as an account at one domain controller, and by its SID if that is a success. At most one bad password.

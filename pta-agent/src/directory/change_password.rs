@@ -66,7 +66,7 @@ impl Validator {
     ) -> Result<ChangeOutcome, NoVerdict> {
         let arrived = Instant::now();
         // 1. What is refused without a domain controller.
-        if !self.changes_passwords() {
+        if !self.changes().is_on() {
             return Err(NoVerdict { why: Decline::ChangesNoPasswords, tried: false });
         }
         if !may_be_tried(&new) {
@@ -111,7 +111,7 @@ impl Validator {
             | Err(NoVerdict { why: Decline::OtherAccount, .. })
                 if was_changed && !is_shown =>
             {
-                self.stop_changing_passwords(requested);
+                self.changes().stop(requested, &name, now());
             }
             Ok(_) | Err(_) => {}
         }

@@ -99,7 +99,7 @@ struct Talk<'a> {
 
 impl Talk<'_> {
     async fn run(&mut self, socket: &mut Socket, mut draining: watch::Receiver<bool>) -> Ended {
-        let changes = self.links.validator.changes_passwords();
+        let changes = self.links.validator.changes().is_on();
         let abilities = [Some(BY_SID), changes.then_some(CHANGE_PASSWORD)].into_iter().flatten();
         let hello = Hello {
             connection: self.connection,

@@ -1,0 +1,92 @@
+//! Whether this process changes passwords. The configuration switches changes on. The process switches them off for the
+//! rest of its life after a change at the tenant's request had the wrong account's password changed.
+//! Neighbours: [`super::change_password`] stops, `status` shows why.
+
+use super::requested::RequestedAccount;
+use serde::{Deserialize, Serialize};
+use std::sync::OnceLock;
+use std::time::Duration;
+use uuid::Uuid;
+
+/// Why this process stopped changing passwords.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChangesStopped {
+    /// Seconds since 1970 when it stopped.
+    pub at: i64,
+    /// objectGUID of the account whose password the tenant requested to change.
+    pub object: Uuid,
+    /// The sAMAccountName that the tenant sent. The password of the account with this name was changed.
+    pub name: String,
+}
+
+/// What an administrator does after a stop.
+pub const AFTER_STOP: &str = "find out why the tenant requested this, then start the agent again";
+
+impl ChangesStopped {
+    /// The reason and its age, for the log and `status`. `now` is in seconds since 1970.
+    pub fn in_words(&self, now: i64) -> String {
+        let Self { at, object, name } = self;
+        format!(
+            "stopped {} s ago: for the account {object} the tenant sent the name {name:?}, whose password was changed. The \
+             account of that name is another one or a protected one, so the tenant lies or is wrong about names. This \
+             process changes no further password",
+            now.saturating_sub(*at)
+        )
+    }
+}
+
+/// Whether this process changes passwords.
+#[derive(Debug)]
+pub struct ChangeSwitch {
+    configured: bool,
+    stopped: OnceLock<ChangesStopped>,
+}
+
+impl ChangeSwitch {
+    /// `configured`: `[directory] change_passwords`.
+    pub(super) fn new(configured: bool) -> Self {
+        Self { configured, stopped: OnceLock::new() }
+    }
+
+    /// Whether the configuration switches changes on.
+    pub fn is_configured(&self) -> bool {
+        self.configured
+    }
+
+    /// Whether passwords are changed now.
+    pub fn is_on(&self) -> bool {
+        self.configured && self.stopped().is_none()
+    }
+
+    /// Why and when this process stopped changing passwords. None: it did not.
+    pub fn stopped(&self) -> Option<&ChangesStopped> {
+        self.stopped.get()
+    }
+
+    /// Stops changes until the process ends: the password of the account `name` was changed, and it is not that of an
+    /// ordinary account with the SID that the tenant sent. `now` is the time since 1970. The first reason is kept.
+    pub(super) fn stop(&self, requested: &RequestedAccount, name: &str, now: Duration) {
+        let at = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
+        let stopped = ChangesStopped { at, object: requested.object, name: name.to_owned() };
+        tracing::error!("changes of password are {}. To do: {AFTER_STOP}", stopped.in_words(at));
+        let _ = self.stopped.set(stopped);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_reason_to_stop_is_kept_and_nothing_switches_changes_on_again() {
+        let account = |object| RequestedAccount { object: Uuid::from_u128(object), sid: None };
+        let switch = ChangeSwitch::new(true);
+        assert!(switch.is_on() && switch.stopped().is_none());
+        switch.stop(&account(1), "anna", Duration::from_secs(70));
+        switch.stop(&account(2), "bernd", Duration::from_secs(80));
+        assert!(switch.is_configured() && !switch.is_on());
+        let first = ChangesStopped { at: 70, object: Uuid::from_u128(1), name: "anna".to_owned() };
+        assert_eq!(switch.stopped(), Some(&first));
+        assert!(!ChangeSwitch::new(false).is_on());
+    }
+}
