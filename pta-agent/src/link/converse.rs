@@ -1,6 +1,7 @@
 //! One connection, from the first packet to the last: WebSocket on TLS, and a session on it.
 
 use super::{Ended, Links, SOFTWARE, Shown, raised, unix_now};
+use crate::directory::NoVerdict;
 use crate::session::{Closing, Output, Session, Settled};
 use crate::status::{LinkStatus, OLDER_TENANT};
 use futures_util::{SinkExt as _, StreamExt as _};
@@ -247,10 +248,7 @@ async fn answer(
             }
             Settled::Verdict { verdict, tag: key.tag(&verdict.authenticated(sign_in.request)) }
         }
-        Err(none) => {
-            links.board.declined(none.why);
-            Settled::Declined { why: none.why, tried: none.tried }
-        }
+        Err(none) => declined(links, none),
     }
 }
 
@@ -273,23 +271,25 @@ async fn answer_change(
             let tag = key.tag(&outcome.authenticated(change.request));
             Settled::Changed { outcome, tag }
         }
-        Err(none) => {
-            links.board.declined(none.why);
-            Settled::Declined { why: none.why, tried: none.tried }
-        }
+        Err(none) => declined(links, none),
     }
 }
 
 /// The envelope does not open.
 fn unopened(links: &Links) -> Settled {
-    links.board.declined(Decline::Unopened);
     tracing::warn!("an envelope does not open: it was sealed to another key, changed, or sent again");
-    Settled::Declined { why: Decline::Unopened, tried: false }
+    declined(links, NoVerdict { why: Decline::Unopened, tried: false })
 }
 
 /// The tenant sent a SID that is no account's of this domain.
 fn of_no_account(links: &Links, object: Uuid) -> Settled {
-    links.board.declined(Decline::OtherAccount);
     tracing::error!(%object, "the tenant sent a SID that is malformed or of another domain: no bind was sent");
-    Settled::Declined { why: Decline::OtherAccount, tried: false }
+    declined(links, NoVerdict { why: Decline::OtherAccount, tried: false })
+}
+
+/// Counts a request that is not answered, and returns the reason for the tenant.
+fn declined(links: &Links, none: NoVerdict) -> Settled {
+    let NoVerdict { why, tried } = none;
+    links.board.declined(why);
+    Settled::Declined { why, tried }
 }
