@@ -11,9 +11,9 @@ use crate::clock::unix_now;
 use crate::provider::end_others_after_change;
 use crate::sign_ins::{AskAgents, Attempt, Caller, Disclosable, SignIns, Unavailable, Verdict, Why};
 use landbridge_crypto::secret::Password;
-use landbridge_tenant_rules::account_state::{Account, password_expires_at};
+use landbridge_tenant_rules::account_state::{Account, TICKS_A_SECOND, password_expires_at, unix_seconds};
 use landbridge_tenant_rules::counts::Counts;
-use landbridge_tenant_rules::model::{ChangePolicy, NewPasswords, Principal};
+use landbridge_tenant_rules::model::{Attributes, ChangePolicy, NewPasswords, Policy, Principal};
 use landbridge_tenant_rules::names::Whose;
 use landbridge_tenant_rules::privileged::is_privileged;
 use landbridge_tenant_rules::relay::{AgentAnswer, NoAnswer, PasswordPair};
@@ -34,8 +34,6 @@ const MOST_SKEW: i64 = 600;
 /// Seconds within which phs brings the digest of a password that was changed. It needs one; this allows for an hour in which
 /// it does not run.
 const CONFIRMED: i64 = 3600;
-/// Seconds between 1601 and 1970.
-const EPOCHS: i64 = 11_644_473_600;
 
 /// The handle on changes of password.
 #[derive(Clone)]
@@ -130,12 +128,8 @@ impl Passwords {
     /// What AD demands of a new password of this account, as far as it is known. AD decides; this is shown to a person who
     /// has proved to be the account's. Blocks.
     pub fn rules(&self, object: Uuid) -> Result<PasswordRules, StoreError> {
-        let policy = self.store.read(|reading| {
-            let Some(known) = facts::known_account(reading, object, None)? else { return Ok(None) };
-            password_policy(reading, &known.domain, object, &known.attributes).map(Some)
-        })?;
-        let NewPasswords { minimum_age, minimum_length, history, complex } =
-            policy.map(|resultant| resultant.policy.new_passwords).unwrap_or_default();
+        let demanded = self.of_account(object, |_, policy| policy.new_passwords)?.unwrap_or_default();
+        let NewPasswords { minimum_age, minimum_length, history, complex } = demanded;
         let number = |value: Option<i64>| value.and_then(|value| u32::try_from(value).ok()).unwrap_or(0);
         Ok(PasswordRules {
             minimum_length: number(minimum_length),
@@ -143,16 +137,28 @@ impl Passwords {
             complex: complex.unwrap_or(false),
             minimum_age: minimum_age
                 .filter(|age| *age != i64::MIN)
-                .map_or(0, |age| age.unsigned_abs() / 10_000_000),
+                .map_or(0, |age| age.unsigned_abs() / TICKS_A_SECOND.unsigned_abs()),
         })
     }
 
     /// When the password of this account expires: seconds since 1970. None: never, or when is not known. Blocks.
     pub fn expires_at(&self, object: Uuid) -> Result<Option<i64>, StoreError> {
+        let expires_at =
+            |known: &Attributes, policy: &Policy| password_expires_at(&Account::known(known, policy, false));
+        self.of_account(object, expires_at).map(Option::flatten)
+    }
+
+    /// What follows from the attributes of an account and the password policy that applies to it. None: there is no such
+    /// account.
+    fn of_account<T>(
+        &self,
+        object: Uuid,
+        follows: impl Fn(&Attributes, &Policy) -> T,
+    ) -> Result<Option<T>, StoreError> {
         self.store.read(|reading| {
             let Some(known) = facts::known_account(reading, object, None)? else { return Ok(None) };
             let policy = password_policy(reading, &known.domain, object, &known.attributes)?.policy;
-            Ok(password_expires_at(&Account::known(&known.attributes, &policy, false)))
+            Ok(Some(follows(&known.attributes, &policy)))
         })
     }
 
@@ -290,32 +296,22 @@ impl Passwords {
         let changed = match &answer.outcome {
             Ok(ChangeOutcome::Changed { password_set }) => {
                 let password_set = password_set.filter(|at| is_about_now(*at, now));
-                let erased = self.store.write("password-changed", |writing| {
-                    let erased = drop_digest(writing, ready)?;
+                self.note_change("password-changed", ready, caller, now, |writing, _| {
                     if digests::find(writing, object)?.is_none() {
                         password_changes::note(writing, object, ready.digest.as_ref(), password_set, now)?;
                     }
                     let ended = end_others_after_change(writing, (object, session), password_set, now)?;
-                    changes::note_object(writing, object, now)?;
-                    let (action, detail) = ("password-changed", format!("sessions ended: {ended}{by}"));
-                    audit::append(writing, now, &caller.actor, action, &object.to_string(), &detail)?;
-                    Ok(erased)
+                    Ok(format!("sessions ended: {ended}{by}"))
                 })?;
-                self.counts.digests_erased.add(u64::from(erased));
                 Changed::Done { object, password_set }
             }
             Ok(ChangeOutcome::NotKnown) => {
-                let erased = self.store.write("password-change-not-known", |writing| {
-                    let erased = drop_digest(writing, ready)?;
+                self.note_change("password-change-not-known", ready, caller, now, |writing, erased| {
                     if erased {
                         password_changes::want(writing, object, now)?;
                     }
-                    changes::note_object(writing, object, now)?;
-                    let (action, detail) = ("password-change-not-known", by.trim_start_matches(", "));
-                    audit::append(writing, now, &caller.actor, action, &object.to_string(), detail)?;
-                    Ok(erased)
+                    Ok(by.trim_start_matches(", ").to_owned())
                 })?;
-                self.counts.digests_erased.add(u64::from(erased));
                 Changed::NotKnown
             }
             Ok(ChangeOutcome::NewRefused(why)) => {
@@ -341,6 +337,28 @@ impl Passwords {
             now,
         )?;
         Ok(changed)
+    }
+
+    /// Writes down, in one transaction, a change that AD made or may have made: drops the digest of the old password, and
+    /// appends the audit entry `action`. `rest` writes what else follows, receives whether a digest was dropped, and
+    /// returns the detail of the entry.
+    fn note_change(
+        &self,
+        action: &'static str,
+        ready: &Ready,
+        caller: &Caller,
+        now: i64,
+        rest: impl Fn(&Writing<'_>, bool) -> Result<String, StoreError>,
+    ) -> Result<(), StoreError> {
+        let erased = self.store.write(action, |writing| {
+            let erased = drop_digest(writing, ready)?;
+            let detail = rest(writing, erased)?;
+            changes::note_object(writing, ready.object, now)?;
+            audit::append(writing, now, &caller.actor, action, &ready.object.to_string(), &detail)?;
+            Ok(erased)
+        })?;
+        self.counts.digests_erased.add(u64::from(erased));
+        Ok(())
     }
 
     fn note_unchanged(
@@ -382,7 +400,7 @@ fn drop_digest(writing: &Writing<'_>, ready: &Ready) -> Result<bool, StoreError>
 
 /// Whether a FILETIME is about now, which is in seconds since 1970.
 fn is_about_now(filetime: i64, now: i64) -> bool {
-    (filetime / 10_000_000).saturating_sub(EPOCHS).abs_diff(now) <= MOST_SKEW.unsigned_abs()
+    unix_seconds(filetime).abs_diff(now) <= MOST_SKEW.unsigned_abs()
 }
 
 /// Why a directory refuses a new password, for the audit log.

@@ -155,9 +155,9 @@ mod uf {
 }
 
 /// Seconds from 1601, where FILETIME begins, to 1970.
-const EPOCH_SECONDS: i64 = 11_644_473_600;
+pub const EPOCH_SECONDS: i64 = 11_644_473_600;
 /// FILETIME units of 100 ns in a second.
-const TICKS_A_SECOND: i64 = 10_000_000;
+pub const TICKS_A_SECOND: i64 = 10_000_000;
 /// The FILETIME that AD writes for "never".
 const NEVER: i64 = i64::MAX;
 /// Hours in a week: the bits of logonHours.
@@ -294,7 +294,7 @@ fn password_ends(account: &Account<'_>, flags: i64) -> Result<Option<i64>, State
 /// changed whatever its age, or a fact is missing or not understood.
 pub fn password_expires_at(account: &Account<'_>) -> Option<i64> {
     let ends = password_ends(account, account.user_account_control?).ok()??;
-    if ends == NEVER { None } else { Some((ends / TICKS_A_SECOND).saturating_sub(EPOCH_SECONDS)) }
+    if ends == NEVER { None } else { Some(unix_seconds(ends)) }
 }
 
 /// The hour of the week against logonHours (MS-SAMR 2.2.6.5).
@@ -305,6 +305,11 @@ fn outside_hours(account: &Account<'_>, now: i64) -> Result<(), State> {
     let byte = usize::try_from(hour / 8).ok().and_then(|index| hours.get(index));
     let allowed = byte.is_some_and(|byte| byte & (1_u8 << (hour % 8)) != 0);
     if allowed { Ok(()) } else { Err(State::OutsideLogonHours) }
+}
+
+/// A FILETIME as seconds since 1970.
+pub fn unix_seconds(filetime: i64) -> i64 {
+    filetime / TICKS_A_SECOND - EPOCH_SECONDS
 }
 
 /// Seconds since 1970 as FILETIME. None: FILETIME cannot hold this time.

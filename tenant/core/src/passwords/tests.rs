@@ -6,6 +6,7 @@ use crate::lock::lock;
 use crate::numbers::Numbers;
 use crate::sign_ins::{AnswerOnItsWay, Settings, Source};
 use landbridge_tenant_fixture::{Tenant, digest, object, page, sent, stamp, user, with, written};
+use landbridge_tenant_rules::account_state::EPOCH_SECONDS;
 use landbridge_tenant_rules::lockout::Rules;
 use landbridge_tenant_store::tables::blocks;
 use landbridge_tenant_store::tables::web_sessions::{self, WebSession};
@@ -135,7 +136,7 @@ fn at(version: u32, time: u64, text: &str) -> Record {
 
 /// Now, in seconds since 1601, and as a FILETIME.
 fn now() -> (u64, i64) {
-    let seconds = unix_now() + EPOCHS;
+    let seconds = unix_now() + EPOCH_SECONDS;
     (u64::try_from(seconds).unwrap(), seconds * 10_000_000)
 }
 

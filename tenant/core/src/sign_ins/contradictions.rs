@@ -17,6 +17,7 @@ use crate::lock::lock;
 use crate::numbers::Numbers;
 use landbridge_crypto::salted_digest::SaltedDigest;
 use landbridge_crypto::secret::Password;
+use landbridge_tenant_rules::account_state::unix_seconds;
 use landbridge_tenant_rules::privileged::lacks_permission;
 use landbridge_tenant_store::tables::{attributes, audit, domains, objects};
 use landbridge_tenant_store::{Reading, Store, StoreError};
@@ -96,7 +97,7 @@ impl Contradictions {
     /// Whether this answer may be compared now. If so, [`Self::compare`] must follow. It may not while a comparison of
     /// its kind is under way or rests, nor for a password that was changed lately.
     pub(super) fn begin(&self, answer: &Answer) -> bool {
-        if answer.at.saturating_sub(unix_of_filetime(answer.password_set)) < SETTLED {
+        if answer.at.saturating_sub(unix_seconds(answer.password_set)) < SETTLED {
             return false;
         }
         let accepted = answer.accepted;
@@ -212,9 +213,4 @@ fn reviewed(reading: &Reading<'_>, mut noted: Noted, now: i64) -> Result<Reviewe
         noted.cycles += 1;
     }
     Ok(if noted.cycles >= 2 { Reviewed::Certain(noted, domain.dns_name) } else { Reviewed::Waits(noted) })
-}
-
-/// Seconds since 1970 of a FILETIME: 100 ns since 1601.
-fn unix_of_filetime(filetime: i64) -> i64 {
-    filetime / 10_000_000 - 11_644_473_600
 }

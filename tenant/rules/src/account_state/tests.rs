@@ -310,4 +310,6 @@ fn filetime_counts_from_1601() {
     assert_eq!(filetime(0), Some(116_444_736_000_000_000));
     assert_eq!(filetime(-EPOCH_SECONDS), None);
     assert_eq!(filetime(i64::MAX), None);
+    assert_eq!(unix_seconds(116_444_736_000_000_000 + TICKS_A_SECOND - 1), 0);
+    assert_eq!(unix_seconds(filetime(NOW).unwrap()), NOW);
 }

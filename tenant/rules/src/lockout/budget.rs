@@ -14,6 +14,7 @@
 //! more than the two parts.
 
 use super::Standing;
+use crate::account_state::TICKS_A_SECOND;
 use crate::model::Policy;
 
 /// Seconds added to AD's window, because the clocks of DC and tenant differ.
@@ -60,7 +61,7 @@ impl AdBudget {
         }
         // Intervals are negative counts of 100 ns; i64::MIN is "never".
         let window = match policy.lockout_observation_window {
-            Some(interval) if interval < 0 => interval.unsigned_abs() / 10_000_000,
+            Some(interval) if interval < 0 => interval.unsigned_abs() / TICKS_A_SECOND.unsigned_abs(),
             Some(_) | None => USUAL_WINDOW.unsigned_abs(),
         };
         let window = i64::try_from(window).unwrap_or(LONGEST_WINDOW).clamp(MARGIN, LONGEST_WINDOW);

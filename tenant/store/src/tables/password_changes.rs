@@ -3,6 +3,7 @@
 //! Neighbours: the change of a password notes it; the ingest compares.
 
 use crate::{Reading, StoreError, Writing, stamps};
+use landbridge_tenant_rules::account_state::TICKS_A_SECOND;
 use landbridge_wire::upload::Stamp;
 use rusqlite::{OptionalExtension as _, params};
 use uuid::Uuid;
@@ -85,5 +86,5 @@ pub fn forget(writing: &Writing<'_>, object: Uuid) -> Result<(), StoreError> {
 
 /// A FILETIME in seconds since 1601.
 fn seconds(filetime: i64) -> i64 {
-    filetime / 10_000_000
+    filetime / TICKS_A_SECOND
 }
