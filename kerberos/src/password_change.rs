@@ -1,6 +1,6 @@
-//! The change of a password with nothing but the old one (RFC 3244, MS-KILE 3.1.5.12), for an account whose password
-//! has expired or must be changed as well. No other account and no right is needed.
-//! Before it: [`super::as_exchange`], for a ticket for `kadmin/changepw`. The messages go to port 464 by TCP.
+//! The change of a password with the old one (RFC 3244, MS-KILE 3.1.5.12). It needs no other account and no right, and
+//! works if the old password has expired or must be changed.
+//! Before it: [`super::as_exchange`] gets a ticket for `kadmin/changepw`. The messages go to port 464 by TCP.
 
 use crate::as_exchange::AsExchange;
 use crate::asn1::{self, EncKrbPrivPart, EncryptedData, HostAddress, KrbPriv};
@@ -23,53 +23,53 @@ pub const PORT: u16 = 464;
 /// KRB-PRIV and EncKrbPrivPart
 const KRB_PRIV: u32 = 21;
 const ENC_KRB_PRIV_PART: u32 = 28;
-/// The version of the protocol in which the text that is sent is the new password and nothing else.
+/// The version of the protocol in which the sealed text is the new password alone.
 const CHANGE: u16 = 1;
 /// Lengths of the message and of the AP-REQ or AP-REP in it, and the version.
 const HEAD: usize = 2 + 2 + 2;
 /// The policy figures that Windows sends in place of a text (MS-KILE 3.1.5.12).
 const FIGURES: usize = 30;
-/// Most characters of the service's own text that are repeated.
+/// Limit on the characters of the service's own text that are kept.
 const MAX_TEXT: usize = 1_000;
 
-/// What the service answered.
+/// The answer of the service.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
     /// The new password is in force.
     Changed,
-    /// The service said no, and this was authenticated.
+    /// The service refused the change. The refusal is authenticated.
     Refused {
         /// The result code: 1 to 7 (RFC 3244 2).
         code: u16,
         /// The code in words.
         meaning: &'static str,
-        /// What the service adds, for the person whose password it is.
+        /// The reason that the service sends for the person.
         reason: Reason,
     },
 }
 
-/// Why a new password was refused.
+/// A service's reason to refuse a new password.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reason {
-    /// No reason was given.
+    /// The service sent none.
     None,
-    /// In the service's own words: Samba and MIT send such.
+    /// A text in the service's own words. Samba and MIT send one.
     Text(String),
-    /// The domain's policy in figures: Windows sends these.
+    /// The domain's policy in figures. Windows sends them.
     Policy {
         /// The fewest characters.
         minimum_length: u32,
-        /// How many earlier passwords may not be used again.
+        /// How many former passwords are refused.
         history: u32,
-        /// Whether it must be complex (DOMAIN_PASSWORD_COMPLEX).
+        /// Whether the password must be complex (DOMAIN_PASSWORD_COMPLEX).
         complex: bool,
         /// How long a password must be kept before it may be changed.
         minimum_age: Duration,
     },
 }
 
-/// Begins the AS exchange for the ticket that a password is changed with: as for any ticket, and an expired password
-/// does.
+/// Begins the AS exchange for the ticket of the service for passwords. It also succeeds with a password that has
+/// expired.
 ///
 /// # Errors
 /// The old password is empty.
@@ -81,7 +81,7 @@ pub fn begin_ticket<'a>(
     AsExchange::begin_for(client, service, random)
 }
 
-/// One change whose request was made.
+/// One change whose request was made. It reads the reply.
 pub struct PasswordChange<'a> {
     ticket: &'a Ticket,
     made: Duration,
@@ -90,7 +90,7 @@ pub struct PasswordChange<'a> {
 }
 
 impl<'a> PasswordChange<'a> {
-    /// Makes the request: to be sent to [`PORT`] by TCP, with its length in front (4 bytes, big-endian).
+    /// Makes the request. The caller sends it to [`PORT`] by TCP, after its length (4 bytes, big-endian).
     ///
     /// # Errors
     /// The new password is too long for the message.
@@ -140,10 +140,10 @@ impl<'a> PasswordChange<'a> {
         Ok((change, message))
     }
 
-    /// Takes the reply.
+    /// Reads the reply.
     ///
     /// # Errors
-    /// It is a KRB-ERROR, which nothing authenticates, or cannot be trusted.
+    /// The reply is a KRB-ERROR, which is not authenticated, or it is not a valid reply to this request.
     pub fn answer(self, reply: &[u8], now: Duration) -> Result<Outcome, Error> {
         if reply.len() > MAX_MESSAGE {
             return Err(Error::Protocol("it is too long"));
@@ -167,7 +167,7 @@ impl<'a> PasswordChange<'a> {
         }
         // 2. The service has opened the ticket and the authenticator.
         let proven = initiator::proven(self.ticket, proof, self.made, now)?;
-        // 3. Its answer is sealed with the key that it chose, or with the one that it was given.
+        // 3. The answer is sealed with the key that the service chose, or if it chose none, with that of the request.
         let key = proven.subkey.as_ref().unwrap_or(&self.subkey);
         let private: KrbPriv<'_> = asn1::decode(KRB_PRIV, private).ok_or(malformed.clone())?;
         if private.pvno != asn1::VERSION
@@ -195,7 +195,7 @@ impl<'a> PasswordChange<'a> {
     }
 }
 
-/// A result code and what follows it.
+/// Reads a result code and the bytes after it.
 fn outcome(code: u16, text: &[u8]) -> Outcome {
     let meaning = match code {
         0 => return Outcome::Changed,

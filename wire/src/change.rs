@@ -1,8 +1,8 @@
 //! A change of password on its way to an agent and back, over the same connection as [`crate::signin`].
 //!
-//! The tenant sends a [`ChangeRequest`] to an agent with the ability [`CHANGE_PASSWORD`] alone. The agent returns a
-//! [`ChangeAnswer`], or declines as it declines a sign-in: a change that was declined was certainly not made. A message
-//! with anything unknown in it is refused.
+//! The tenant sends a [`ChangeRequest`] only to an agent with the ability [`CHANGE_PASSWORD`]. The agent returns a
+//! [`ChangeAnswer`], or declines as it declines a sign-in. It declines only if no password was changed. A message with
+//! a field that is not known is refused.
 
 use crate::bounded::{Blob, Text};
 use crate::directory_verdict::DirectoryVerdict;
@@ -17,20 +17,20 @@ pub const MAX_ACCOUNT: usize = 768;
 /// Limit on the bytes of a reason in the directory's own words.
 pub const MAX_REASON: usize = 1_024;
 
-/// Asks for the change of an account's password. What the envelope is about is in its authenticated part
+/// Requests the change of an account's password. The envelope authenticates the fields of this request
 /// ([`landbridge_crypto::envelope::change::AboutChange`]).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ChangeRequest {
-    /// Random name of this delivery. A delivery is opened once.
+    /// Random name of this delivery. An agent opens a delivery once.
     pub request: Uuid,
     /// objectGUID of the account.
     pub object: Uuid,
     /// objectSid of the account, `S-1-5-21-…`.
     pub sid: Text<64>,
-    /// sAMAccountName of the account, by which a KDC knows it.
+    /// sAMAccountName of the account. A KDC finds the account by this name.
     pub account: Text<MAX_ACCOUNT>,
-    /// The deadline, on the connection's clock: the tenant does not wait longer.
+    /// The deadline, in milliseconds on the connection's clock. The tenant does not wait longer.
     pub due: u64,
     /// HPKE's `enc`.
     pub encapsulated: Blob<32>,
@@ -38,11 +38,11 @@ pub struct ChangeRequest {
     pub sealed: Blob<MAX_SEALED_CHANGE>,
 }
 
-/// What came of a change of password.
+/// The answer to a request for a change of password.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ChangeAnswer {
-    /// The change that this answers.
+    /// The [`ChangeRequest::request`] that this answers.
     pub request: Uuid,
     /// The outcome.
     pub outcome: ChangeOutcome,
@@ -59,39 +59,39 @@ pub enum ChangeOutcome {
         /// pwdLastSet of the account after the change: FILETIME. None: it could not be read.
         password_set: Option<i64>,
     },
-    /// The directory refuses the old password or the account. Nothing was changed.
+    /// The directory refused the old password or the account. Nothing was changed.
     OldRefused(DirectoryVerdict),
-    /// The directory refuses the new password. Nothing was changed.
+    /// The directory refused the new password. Nothing was changed.
     NewRefused(NewRefused),
     /// The change was sent, and it is not known whether it was made.
     NotKnown,
 }
 
-/// Why a directory refuses a new password.
+/// A directory's reason to refuse a new password.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum NewRefused {
-    /// It is too short.
+    /// The password is too short.
     TooShort {
         /// The fewest characters.
         minimum: u32,
     },
-    /// It is one of the account's former passwords.
+    /// The password is one of the account's former passwords.
     InHistory {
         /// How many former passwords are remembered.
         remembered: u32,
     },
-    /// It has too few kinds of characters, or the account's name in it.
+    /// The password has too few kinds of characters, or contains the account's name.
     NotComplex,
     /// The account may not change its password, or not so soon after the last change.
     NotPermitted,
-    /// It breaks one of these rules, and the directory does not say which: Windows answers so.
+    /// The password breaks one of these rules. Windows sends all of them, and not which one was broken.
     Rules(PasswordRules),
-    /// For another reason, in the directory's words, which are shown as they are.
+    /// Another reason, in the directory's own words. They are shown to the person unchanged.
     Other(Text<MAX_REASON>),
 }
 
-/// What a directory demands of a new password.
+/// The rules of a directory for a new password.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PasswordRules {
@@ -99,14 +99,14 @@ pub struct PasswordRules {
     pub minimum_length: u32,
     /// How many former passwords are remembered, none of which is accepted.
     pub history: u32,
-    /// Whether it must have several kinds of characters, and not the account's name.
+    /// Whether the password must have several kinds of characters and must not contain the account's name.
     pub complex: bool,
     /// Seconds for which a password must be kept before it may be changed.
     pub minimum_age: u64,
 }
 
 impl ChangeOutcome {
-    /// The bytes that the tag authenticates: the request, the kind of outcome, and what it carries.
+    /// The bytes that the tag authenticates: the request, the kind of outcome, and its fields.
     pub fn authenticated(&self, request: Uuid) -> Vec<u8> {
         let mut bytes = request.into_bytes().to_vec();
         let mut number = |number: u64| bytes.extend_from_slice(&number.to_be_bytes());

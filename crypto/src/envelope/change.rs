@@ -1,6 +1,7 @@
-//! The envelope around two passwords, the old one and the new one, on their way to the agent that changes them. It has
-//! texts of its own, so that neither kind of envelope opens as the other, and neither answer counts for the other.
-//! Neighbours: as in [`super`], whose suite and keys it uses.
+//! The envelope around the old and the new password, on their way to the agent that makes the change. Its HPKE texts
+//! differ from those of a sign-in's envelope, so that an envelope of one kind does not open as the other, and the
+//! answer to one kind is not valid for the other.
+//! Neighbours: [`super`] has the suite and the keys.
 
 use super::{
     About, Envelope, EnvelopeError, EnvelopeKey, EnvelopePublic, MAX_PASSWORD, STEP, TAG, VerdictKey,
@@ -8,24 +9,25 @@ use super::{
 use super::{padded, unpadded};
 use crate::secret::Password;
 
-/// Binds the key to this use.
+/// HPKE's `info`: binds the keys to changes of password.
 const INFO: &[u8] = b"landbridge change of password envelope, version 1";
 /// The exporter context of the key that authenticates the answer.
 const ANSWER: &[u8] = b"landbridge change of password answer, version 1";
-/// The most bytes of a sealed pair of passwords.
+/// Limit on the bytes of a sealed pair of passwords.
 pub const MAX_SEALED_CHANGE: usize = (2 * (2 /* length */ + MAX_PASSWORD)).next_multiple_of(STEP) + TAG;
 
-/// What an envelope with two passwords is about: authenticated with it, and not sent along.
+/// The facts that an envelope with two passwords authenticates as HPKE's `aad`. Both sides know them; the envelope does
+/// not contain them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AboutChange<'a> {
-    /// The delivery, as for a sign-in. Its SID is present.
+    /// The delivery, as for a sign-in. Its SID is never absent.
     pub delivery: About<'a>,
     /// sAMAccountName of the account.
     pub account: &'a str,
 }
 
 impl AboutChange<'_> {
-    /// Everything: the name with its length before it, then the delivery.
+    /// All facts as bytes: the length of the name, the name, the delivery.
     fn bytes(&self) -> Vec<u8> {
         let mut bytes = u64::try_from(self.account.len()).unwrap_or(u64::MAX).to_be_bytes().to_vec();
         bytes.extend_from_slice(self.account.as_bytes());
@@ -36,10 +38,11 @@ impl AboutChange<'_> {
 }
 
 impl EnvelopePublic {
-    /// Seals the old and the new password of an account to this key. The key of the answer is for this one envelope.
+    /// Seals the old and the new password of an account to this key. Also returns the key that authenticates the answer
+    /// to this one envelope.
     ///
     /// # Errors
-    /// A password is over [`MAX_PASSWORD`], or this is no key.
+    /// A password is longer than [`MAX_PASSWORD`], or the key is invalid.
     pub fn seal_change(
         &self,
         about: &AboutChange<'_>,
@@ -54,7 +57,7 @@ impl EnvelopeKey {
     /// Opens an envelope of [`EnvelopePublic::seal_change`]: the old password, the new one, and the key of the answer.
     ///
     /// # Errors
-    /// It was sealed to another key, changed, or is about something else.
+    /// The envelope was sealed to another key, was altered, or authenticates other facts.
     pub fn open_change(
         &self,
         about: &AboutChange<'_>,
@@ -151,7 +154,7 @@ mod tests {
             flipped.sealed[at] ^= 1;
             assert!(key.open_change(&right, &flipped).is_err());
         }
-        // Name and SID do not run into each other.
+        // A character that moves from the name to the SID makes other bytes.
         let moved = AboutChange { account: "anna\x01", delivery: About { sid: None, ..delivery } };
         assert!(key.open_change(&moved, &envelope).is_err());
     }

@@ -1,9 +1,10 @@
-//! What an account may read of itself and of its domain right after its own good bind: whether it is the one that the
-//! request names, whether it is protected, and the lockout policy that holds for it. Pure; [`super::controller`] reads.
+//! The facts that an account may read of itself and of its domain after its own good bind: whether it is the account
+//! that the request names, whether it is protected, and the lockout policy that applies to it. Pure;
+//! [`super::controller`] reads.
 //!
-//! A domain controller tries eleven forms of name, and the display name before the SID (MS-ADTS 5.1.1.1.1). So the bind
-//! by a SID reaches another account, if the display name of that account is this SID. The bound connection shows which
-//! account it is: the rootDSE's tokenGroups has the SIDs of its security context (MS-ADTS 3.1.1.3.2).
+//! A domain controller tries eleven forms of name, and the display name before the SID (MS-ADTS 5.1.1.1.1). So if the
+//! display name of another account is this SID, a bind by the SID reaches that account. The bound connection shows
+//! which account was reached: the rootDSE's tokenGroups has the SIDs of its security context (MS-ADTS 3.1.1.3.2).
 //! Neighbours: [`super::bind`] withholds the answer for a protected account, and gives none for another account.
 
 use super::failed_binds::LockoutPolicy;
@@ -12,8 +13,8 @@ use landbridge_wire::privileged::{ACCOUNTS, BUILT_IN_GROUPS, GROUPS_OF_A_DOMAIN,
 use ldap3::SearchEntry;
 use uuid::Uuid;
 
-/// The attributes that are read of the account's own entry. `tokenGroups` has the SIDs of all groups, through others
-/// too, and the primary group.
+/// The attributes that are read of the account's own entry. `tokenGroups` has the SIDs of all groups, also of those
+/// that contain the account through another group, and of the primary group.
 pub(super) const OF_ACCOUNT: [&str; 7] = [
     "objectGUID",
     "objectSid",
@@ -50,7 +51,7 @@ impl Sid {
             .then(|| Self(parts.iter().map(|part| u32::from_le_bytes(*part)).collect()))
     }
 
-    /// Its last number.
+    /// The last sub-authority: the relative id.
     pub(super) fn rid(&self) -> Option<u32> {
         self.0.last().copied()
     }
@@ -63,16 +64,16 @@ impl std::fmt::Display for Sid {
     }
 }
 
-/// What an account reads of itself.
+/// The facts of an account's own entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct OwnEntry {
     /// objectGUID.
     pub(super) object: Uuid,
     /// objectSid.
     pub(super) sid: Sid,
-    /// Privileged, or a member of Protected Users.
+    /// Whether the account is privileged, or a member of Protected Users.
     pub(super) protected: bool,
-    /// DN of the password settings object that holds for it.
+    /// DN of the password settings object that applies to it. None: none does.
     pub(super) settings: Option<String>,
     /// sAMAccountName.
     pub(super) account: Option<String>,
@@ -81,7 +82,7 @@ pub(super) struct OwnEntry {
 }
 
 impl OwnEntry {
-    /// Reads the entry. None: it does not show its names or its groups, so nothing is known.
+    /// Reads the entry. None: it does not show the names or the groups of the account.
     pub(super) fn of(entry: &SearchEntry) -> Option<Self> {
         let groups = values(entry, "tokenGroups").into_iter().map(Sid::of).collect::<Option<Vec<_>>>()?;
         let sid = object_sid(entry)?;
@@ -99,41 +100,41 @@ impl OwnEntry {
     }
 }
 
-/// The SID of an entry; none: it does not show one.
+/// The SID of an entry. None: the entry does not show one.
 pub(super) fn object_sid(entry: &SearchEntry) -> Option<Sid> {
     Sid::of(values(entry, "objectSid").first()?)
 }
 
-/// The SIDs in the rootDSE of a bound connection; empty: it does not show them. SIDs of other authorities, such as
-/// Everyone, are left out.
+/// The SIDs in the rootDSE of a bound connection, without those of other authorities, such as Everyone. Empty: the
+/// rootDSE does not show them.
 pub(super) fn bound_as(root: &SearchEntry) -> Vec<Sid> {
     values(root, BOUND_AS).into_iter().filter_map(Sid::of).collect()
 }
 
-/// Whose good bind it was.
+/// The account of a good bind.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum BindOwner {
-    /// The requested account's, which is an ordinary one.
+    /// The requested account, which is an ordinary one.
     Ordinary(OwnEntry),
-    /// A protected account's, or that of one which does not show what it is.
+    /// A protected account, or an account that does not show whether it is protected.
     Protected,
-    /// That of another account than the requested one, or the request's two names are those of two accounts.
+    /// Another account than the requested one, or SID and objectGUID in the request belong to two accounts.
     Another,
 }
 
-/// Whose good bind it was, by the SIDs of the bound connection and by the entry that has the requested name.
+/// The account of a good bind, by the SIDs of the bound connection and by the entry that has the requested name.
 pub(super) fn bind_owner(requested: &RequestedAccount, bound_as: &[Sid], own: Option<OwnEntry>) -> BindOwner {
-    // 1. Of a protected account nothing is shown, whatever its names are.
+    // 1. A protected account, whatever its names are: the tenant receives no fact about it.
     if bound_as.is_empty() || bound_as.iter().any(|sid| is_protected_account(sid) || is_protected_group(sid))
     {
         return BindOwner::Protected;
     }
-    // 2. The connection is bound as the SID that was requested.
+    // 2. The connection must be bound as the requested SID.
     let is_bound_as = |sid: &str| bound_as.iter().any(|bound| bound.to_string() == sid);
     if requested.sid.as_ref().is_some_and(|sid| !is_bound_as(sid.as_str())) {
         return BindOwner::Another;
     }
-    // 3. The entry shows what it is, and is that of the same account.
+    // 3. The entry must show its facts, and be that of the same account.
     let Some(own) = own.filter(|own| !own.protected) else { return BindOwner::Protected };
     let sid = own.sid.to_string();
     let has_requested_names =
@@ -141,7 +142,7 @@ pub(super) fn bind_owner(requested: &RequestedAccount, bound_as: &[Sid], own: Op
     if has_requested_names && is_bound_as(&sid) { BindOwner::Ordinary(own) } else { BindOwner::Another }
 }
 
-/// The policy in an entry with these two attributes; none: the entry does not show it.
+/// The policy in an entry with these two attributes. None: the entry does not show it.
 pub(super) fn policy(entry: &SearchEntry, names: [&str; 2]) -> Option<LockoutPolicy> {
     let [threshold, window] = names;
     let threshold = text(entry, threshold)?.parse().ok()?;

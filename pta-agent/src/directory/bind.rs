@@ -7,8 +7,8 @@
 //! the password is in buffers of the LDAP and TLS libraries for a moment, and they do not wipe them.
 //!
 //! The tenant is not trusted with AD: each bind needs a reservation in [`FailedBinds`]. For a protected account a right
-//! password ends as a wrong one does: the same verdict, the same count, after as many requests of the domain controller,
-//! and at the same time, since refusals leave on a grid of 100 ms.
+//! password ends as a wrong one does: the same verdict, the same count, after as many requests of the domain
+//! controller, and at the same time, since refusals leave on a grid of 100 ms.
 //! Before it on the road: `unseal`. After it: `session` returns the verdict.
 
 use super::account::{self, BindOwner, OF_DOMAIN, OF_SETTINGS, OwnEntry};
@@ -30,18 +30,19 @@ use std::time::{Duration, Instant};
 
 /// Limit on a password's bytes. AD accepts 256 characters, at most 4 bytes each in UTF-8.
 const MAX_PASSWORD: usize = 1024;
-/// Refusals leave on multiples of this after their arrival. A bind and the read after it take a few milliseconds, so
+/// Refusals leave on multiples of this after their arrival. A bind and the read after it need a few milliseconds, so
 /// that both a wrong password and the right one of a protected account are done before the first multiple.
 const GRID: Duration = Duration::from_millis(100);
-/// How long the domain's policy is used before it is read again.
+/// Age at which the domain's policy is read again.
 const POLICY_AGE: Duration = Duration::from_secs(60);
+
 /// Validates passwords at the domain controllers.
 #[derive(Debug)]
 pub struct Validator {
     domain: String,
     controllers: Controllers,
     failed: Mutex<FailedBinds>,
-    /// When the domain's policy was last read.
+    /// The time at which the domain's policy was last read.
     policy_read: Mutex<Option<Instant>>,
     /// Right passwords of protected accounts that were answered as wrong ones.
     withheld: AtomicU64,
@@ -50,14 +51,14 @@ pub struct Validator {
     changes: ChangeSwitch,
 }
 
-/// What a bind showed.
+/// The result of a bind.
 #[derive(Debug)]
 pub(super) struct Tried {
-    /// The verdict. A protected account's right password is a wrong one.
+    /// The verdict. The right password of a protected account has the verdict of a wrong one.
     pub(super) verdict: DirectoryVerdict,
-    /// After a good bind: what the account's own entry shows.
+    /// The account's own entry, after a good bind of an ordinary account.
     pub(super) own: Option<OwnEntry>,
-    /// The domain controller.
+    /// The domain controller that answered.
     pub(super) controller: Shared,
 }
 
@@ -95,7 +96,7 @@ impl Validator {
         })
     }
 
-    /// Whether this is the account's password. Returns by `by`, or a refusal on the next multiple of 100 ms.
+    /// Tries one password of an account. Returns by `by`; a refusal on the next multiple of 100 ms after that.
     pub async fn validate(
         &self,
         requested: &RequestedAccount,
@@ -107,15 +108,15 @@ impl Validator {
             return Ok(DirectoryVerdict::Wrong);
         }
         let Tried { verdict, .. } = self.try_password(requested, password, None, by).await?;
-        // Refusals leave together.
+        // All refusals leave on the same grid.
         if verdict != DirectoryVerdict::Valid {
             tokio::time::sleep_until(departure(arrived, Instant::now()).into()).await;
         }
         Ok(verdict)
     }
 
-    /// Binds once with this password, within the bounds of this agent: at this domain controller, or at the first one that
-    /// can be used. Returns by `by`.
+    /// Binds once with this password, within the bounds of this agent: at the domain controller `at`, or without one at
+    /// the first that can be used. Returns by `by`.
     pub(super) async fn try_password(
         &self,
         requested: &RequestedAccount,
@@ -149,11 +150,11 @@ impl Validator {
             self.unknown_names.fetch_add(1, Ordering::Relaxed);
         }
         let said = answer.verdict();
-        // 3. Whose good bind it was. A protected account's is withheld.
+        // 3. The account of a good bind. That of a protected one is withheld.
         let own = if said == DirectoryVerdict::Valid {
             self.after_good_bind(requested, connection, by).await?
         } else {
-            // As many requests as after the right password: a slow domain controller is as slow for both.
+            // As many requests as after the right password, so that a slow domain controller delays both alike.
             let _ = connection.root(by).await;
             let _ = connection.root(by).await;
             connection.keep();
@@ -167,7 +168,7 @@ impl Validator {
         Ok(Tried { verdict, own, controller })
     }
 
-    /// A connection to the first domain controller that can be used. The reason, if there is none by `by`.
+    /// A connection to the first domain controller that can be used. The error: there is none by `by`, and why.
     async fn connection(&self, by: Instant) -> Result<Connection, Decline> {
         let mut failed = Vec::new();
         loop {
@@ -184,16 +185,17 @@ impl Validator {
         }
     }
 
-    /// What the account's own entry shows, read with its own good bind; none: it is protected. If it is not, the agent
-    /// also reads what AD's lockout allows. Nothing is learned from a protected account: a bound that changes would show that its password was right.
-    /// An error: the good bind was that of another account than the requested one.
+    /// Reads the account's own entry over its own good bind. None: the account is protected. For an ordinary account
+    /// the agent also reads AD's lockout policy. From a protected account it learns nothing, since a changed bound
+    /// would show that the password was right. The error: the good bind was that of another account than the requested
+    /// one.
     async fn after_good_bind(
         &self,
         requested: &RequestedAccount,
         mut connection: Connection,
         by: Instant,
     ) -> Result<Option<OwnEntry>, NoVerdict> {
-        // 1. Whose bind it was.
+        // 1. The account of the bind.
         let bound_as = connection.bound_as(by).await?;
         let entry = connection.own_entry(requested, by).await?;
         let own = match account::bind_owner(requested, &bound_as, entry) {
@@ -212,7 +214,7 @@ impl Validator {
                 return Err(NoVerdict { why: Decline::OtherAccount, tried: true });
             }
         };
-        // 2. What AD's lockout allows.
+        // 2. AD's lockout policy.
         if let Some(rid) = own.sid.rid() {
             lock(&self.failed).note_names(own.object, rid);
         }
@@ -243,17 +245,17 @@ impl Validator {
         &self.domain
     }
 
-    /// AD's lockout policy as it was last read; none: no ordinary account has signed in yet.
+    /// AD's lockout policy as it was last read. None: no ordinary account has signed in since the start.
     pub fn lockout_policy(&self) -> Option<LockoutPolicy> {
         lock(&self.failed).domain()
     }
 
-    /// How many right passwords of protected accounts were answered as wrong ones.
+    /// Number of right passwords of protected accounts that were answered as wrong ones.
     pub fn withheld(&self) -> u64 {
         self.withheld.load(Ordering::Relaxed)
     }
 
-    /// How many binds had a name that a domain controller knew no account for.
+    /// Number of binds with a name for which a domain controller knew no account.
     pub fn unknown_names(&self) -> u64 {
         self.unknown_names.load(Ordering::Relaxed)
     }
@@ -268,7 +270,7 @@ impl Validator {
         check::check(&head(&self.domain), domain_sid, &self.controllers, self.changes.is_on()).await
     }
 
-    /// Binds as an account at one domain controller, and by its SID if that is a success. At most one bad password.
+    /// Binds as an account at one domain controller, and after a success by its SID. Costs at most one bad password.
     pub async fn check_account(&self, at: &Usable, name: &AccountName, password: &Password) -> Finding {
         check_account::check(&head(&self.domain), at, name, password).await
     }
@@ -285,7 +287,8 @@ fn head(domain: &str) -> String {
     domain.split('.').map(|part| format!("DC={part}")).collect::<Vec<_>>().join(",")
 }
 
-/// When a refusal leaves that is known at `now`: on the first multiple of 100 ms after its arrival.
+/// The time at which a refusal leaves that is known at `now`: the first multiple of 100 ms after `arrived` that is not
+/// before `now`.
 pub fn departure(arrived: Instant, now: Instant) -> Instant {
     let grid = GRID.as_nanos();
     let steps = now.saturating_duration_since(arrived).as_nanos().div_ceil(grid).max(1);

@@ -1,17 +1,17 @@
-//! Changes a password at a domain controller with the old one alone: the Kerberos change of password (RFC 3244), sealed
-//! by the old password's key. It needs no account and no right, and works for a password that has expired or must be
-//! changed.
+//! Changes a password at a domain controller with the old one: the Kerberos change of password (RFC 3244), sealed with
+//! the key of the old password. It needs no other account and no right, and works if the old password has expired or
+//! must be changed.
 //!
-//! The tenant is not trusted with AD here either. The old password is tried by an LDAP bind first, within the same
-//! bounds as a sign-in. If the bind succeeds, the account's own entry shows whether it is protected, and its name.
-//! An account whose password has expired cannot read its entry: then the name is the one that the tenant sent, and the
-//! bind with the new password shows afterwards whose password was changed. If it was another account's, or a
-//! protected one's, the tenant lies, and this process changes no further password.
+//! The tenant is not trusted with AD. An LDAP bind tries the old password first, within the same bounds as a sign-in.
+//! If the bind succeeds, the account's own entry shows its name and whether it is protected. An account whose password
+//! has expired cannot read its entry. Then the name is the one that the tenant sent, and a bind with the new password
+//! shows afterwards which account was changed. If it was another account or a protected one, the tenant lies, and this
+//! process changes no further password.
 //!
-//! The request for the change is sent once, to one domain controller. Before it is sent nothing was changed for
-//! certain; afterwards only an authenticated answer, or a good bind with the new password, says what happened.
-//! Not protected against: there is no FAST (RFC 6113), so a recorded exchange yields the new password to an attacker who
-//! finds the old one by guessing.
+//! The request for the change is sent once, to one domain controller. If it was not sent, nothing was changed. If it
+//! was sent, only an authenticated answer, or a good bind with the new password, shows the outcome.
+//! Not protected against: there is no FAST (RFC 6113), so an attacker who records the exchange and later guesses the
+//! old password can read the new one.
 //! Before it on the road: `unseal`. After it: `session` returns the outcome.
 
 use super::bind::{Tried, Validator, departure, may_be_tried};
@@ -33,30 +33,30 @@ use landbridge_wire::privileged::ACCOUNTS;
 use landbridge_wire::signin::{Decline, DirectoryVerdict};
 use std::time::{Duration, Instant, SystemTime};
 
-/// Time that is kept for the bind with the new password, out of what the tenant waits.
+/// Time that is kept for the bind with the new password, out of the time that the tenant waits.
 const FOR_THE_BIND: Duration = Duration::from_secs(2);
-/// KDC_ERR_PREAUTH_FAILED, KRB_AP_ERR_BAD_INTEGRITY: what was sealed with the password does not open (RFC 4120 7.5.9).
+/// KDC_ERR_PREAUTH_FAILED, KRB_AP_ERR_BAD_INTEGRITY: the KDC has another password (RFC 4120 7.5.9).
 const WRONG_PASSWORD: [i32; 2] = [24, 31];
 /// KDC_ERR_C_PRINCIPAL_UNKNOWN
 const UNKNOWN_NAME: i32 = 6;
 /// KRB5_KPASSWD_ACCESSDENIED (RFC 3244 2)
 const ACCESS_DENIED: u16 = 5;
-/// The account of a KDC, and the service for passwords: names that no person has.
+/// Names of the KDC's own account and of the service for passwords. No person has them.
 const SERVICES: [&str; 2] = ["krbtgt", "kadmin"];
 
-/// What the exchange with the domain controller showed.
+/// The outcome of the exchange with the domain controller.
 enum Exchanged {
-    /// It was changed, by an authenticated answer.
+    /// The password was changed. The answer is authenticated.
     Changed,
-    /// It was refused, by an authenticated answer.
+    /// The new password was refused. The answer is authenticated, or no request was sent.
     Refused(NewRefused),
-    /// The request was sent, and no answer can be trusted.
+    /// The request was sent, and there is no answer that can be trusted.
     NotKnown,
 }
 
 impl Validator {
-    /// Changes the password of the account from the first to the second. `account` is its sAMAccountName as the tenant
-    /// knows it. Returns by `by`. An error: nothing was changed for certain.
+    /// Changes the password of an account from the first to the second. `account` is the sAMAccountName that the tenant
+    /// sent. Returns by `by`. The error: nothing was changed, and why.
     pub async fn change_password(
         &self,
         requested: &RequestedAccount,
@@ -65,19 +65,19 @@ impl Validator {
         by: Instant,
     ) -> Result<ChangeOutcome, NoVerdict> {
         let arrived = Instant::now();
-        // 1. What is refused without a domain controller.
+        // 1. Refusals without a domain controller.
         if !self.changes().is_on() {
             return Err(NoVerdict { why: Decline::ChangesNoPasswords, tried: false });
         }
         if !may_be_tried(&new) {
             return Ok(ChangeOutcome::NewRefused(NewRefused::TooShort { minimum: 1 }));
         }
-        // 2. The old password, as a sign-in tries it.
+        // 2. The old password, tried as in a sign-in.
         let tried =
             if may_be_tried(&old) { Some(self.try_password(requested, &old, None, by).await?) } else { None };
         let shown = match &tried {
             Some(Tried { verdict: DirectoryVerdict::Valid, own: Some(own), .. }) => own.account.as_deref(),
-            // The built-in accounts are protected, whatever else is known of them.
+            // The built-in accounts are protected. Their RID shows it even if their entry cannot be read.
             Some(Tried {
                 verdict: DirectoryVerdict::PasswordExpired | DirectoryVerdict::MustChange, ..
             }) if requested.sid.as_ref().is_some_and(|sid| ACCOUNTS.contains(&sid.rid())) => {
@@ -100,13 +100,14 @@ impl Validator {
         if let Exchanged::Refused(why) = exchanged {
             return Ok(ChangeOutcome::NewRefused(why));
         }
-        // 4. Whose password it is now, at the same domain controller: others may not have it yet.
+        // 4. The account whose password was changed, by a bind at the same domain controller: others may not have the
+        //    change yet.
         let was_changed = matches!(exchanged, Exchanged::Changed);
         match self.try_password(requested, &new, Some(&controller), by).await {
             Ok(Tried { verdict: DirectoryVerdict::Valid, own, .. }) => {
                 return Ok(ChangeOutcome::Changed { password_set: own.and_then(|own| own.password_set) });
             }
-            // The tenant's name led to another account than its SID, or to a protected one.
+            // The name that the tenant sent is another account's than the SID, or a protected account's.
             Ok(Tried { verdict: DirectoryVerdict::Wrong, .. })
             | Err(NoVerdict { why: Decline::OtherAccount, .. })
                 if was_changed && !is_shown =>
@@ -118,7 +119,7 @@ impl Validator {
         Ok(if was_changed { ChangeOutcome::Changed { password_set: None } } else { ChangeOutcome::NotKnown })
     }
 
-    /// The old password is refused, at the time at which a wrong one is.
+    /// Refuses the old password, after the same delay as a wrong one.
     async fn old_refused(
         &self,
         verdict: DirectoryVerdict,
@@ -128,7 +129,7 @@ impl Validator {
         Ok(ChangeOutcome::OldRefused(verdict))
     }
 
-    /// Asks a domain controller's KDC for the ticket, and its service for passwords for the change.
+    /// Requests the ticket of a domain controller's KDC, and the change of its service for passwords.
     async fn exchange(
         &self,
         controller: &ControllerConfig,
@@ -137,7 +138,7 @@ impl Validator {
         by: Instant,
     ) -> Result<Exchanged, NoVerdict> {
         let no = |why| NoVerdict { why, tried: false };
-        // 1. The ticket. A name that leads to another account costs that one a bad password.
+        // 1. The ticket. If the name is another account's, that account gets a bad password.
         let other_account = NoVerdict { why: Decline::OtherAccount, tried: true };
         if SERVICES.iter().any(|service| name.eq_ignore_ascii_case(service)) {
             return Err(other_account);
@@ -205,7 +206,7 @@ async fn ticket(client: &Client, controller: &ControllerConfig, by: Instant) -> 
     loop {
         let reply = kerberos_port::exchange(controller, KDC, &request, by).await;
         let reply = reply.map_err(NoTicket::NoReply)?;
-        // Deriving the key of a password takes up to a second of a core.
+        // Deriving the key of a password uses a core for up to a second.
         match exchange.answer(&reply, now(), &mut SystemRandom).map_err(NoTicket::Refused)? {
             Next::Send(next) => request = next,
             Next::Done(ticket) => return Ok(*ticket),
@@ -218,8 +219,7 @@ fn now() -> Duration {
     SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default()
 }
 
-/// The reason of a refusal, from what a domain controller sends: Windows its policy in figures, Samba a sentence
-/// (`source4/kdc/kpasswd-helper.c`).
+/// The reason of a refusal. Windows sends its policy in figures, Samba a sentence (`source4/kdc/kpasswd-helper.c`).
 fn refused(code: u16, meaning: &str, reason: Reason) -> NewRefused {
     let text = match reason {
         Reason::Policy { minimum_length, history, complex, minimum_age } => {
@@ -248,7 +248,7 @@ fn refused(code: u16, meaning: &str, reason: Reason) -> NewRefused {
     other_reason(if text.is_empty() { meaning } else { &text })
 }
 
-/// A reason in these words.
+/// The reason with these words, cut at the limit of a message.
 fn other_reason(words: &str) -> NewRefused {
     NewRefused::Other(Text::<MAX_REASON>::cut(words))
 }

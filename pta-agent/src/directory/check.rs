@@ -1,6 +1,6 @@
-//! The preflight of the directory: for every domain controller whether it can be used, and what to do if not.
-//! Touches no account: its bind is for a SID that no account has. Whether a right password is accepted is left to
-//! [`super::check_account`].
+//! The preflight of the directory: for every domain controller whether it can be used, and what to do if not. It does
+//! not affect an account, since its bind is for a SID that no account has. [`super::check_account`] checks whether a
+//! right password is accepted.
 
 use super::controller::{Shared, Unusable};
 use super::discover::Controllers;
@@ -17,13 +17,13 @@ use uuid::Uuid;
 /// One prerequisite.
 #[derive(Debug, Clone, Serialize)]
 pub struct Finding {
-    /// What was checked.
+    /// Name of the prerequisite.
     pub what: String,
     /// Whether the prerequisite holds.
     pub good: bool,
-    /// What was found.
+    /// The finding, in words.
     pub found: String,
-    /// What to do, if it does not hold.
+    /// The remedy, if the prerequisite does not hold.
     pub todo: Option<String>,
 }
 
@@ -43,20 +43,20 @@ impl Finding {
 #[derive(Debug)]
 pub struct Usable(pub(super) Shared);
 
-/// What the preflight found.
+/// The result of the preflight.
 #[derive(Debug)]
 pub struct Checked {
     /// Every prerequisite.
     pub findings: Vec<Finding>,
-    /// The first domain controller that passed; none: no one did.
+    /// The first domain controller that passed. None: none did.
     pub first: Option<Usable>,
 }
 
 /// Limit on reading a rootDSE.
 const LOOK: Duration = Duration::from_secs(3);
 
-/// `head` is the DN of the domain's head, `domain_sid` its SID, where it is known.
-/// With `kerberos` the ports by which passwords are changed are checked as well.
+/// Checks all domain controllers. `head` is the DN of the domain's head, `domain_sid` its SID, if it is known.
+/// `kerberos`: check the ports for changes of password as well.
 pub(super) async fn check(
     head: &str,
     domain_sid: Option<&str>,
@@ -64,7 +64,7 @@ pub(super) async fn check(
     kerberos: bool,
 ) -> Checked {
     let (mut findings, mut first) = (Vec::new(), None);
-    // Where in the findings are those of domain controllers that cannot be reached.
+    // Positions in `findings` of the domain controllers that cannot be reached.
     let mut unreachable = Vec::new();
     let all = controllers.all().await;
     if let Some(why) = controllers.trouble() {
@@ -82,7 +82,7 @@ pub(super) async fn check(
             "name one in [[directory.controllers]]",
         ));
     }
-    // All are dialled at the same time: each that is silent takes some seconds.
+    // All are dialled at the same time, because each silent one delays the result by some seconds.
     let dial = |controller: &Shared| {
         let controller = controller.clone();
         tokio::spawn(async move { controller.connection().await })
@@ -144,7 +144,7 @@ pub(super) async fn check(
             }
         });
     }
-    // Every domain controller that the configuration names must serve; of those that DNS names one is enough.
+    // Every domain controller in the configuration must serve. Of those that DNS names one is enough.
     for at in unreachable.into_iter().filter(|_| controllers.are_found() && first.is_some()) {
         if let Some(finding) = findings.get_mut(at) {
             let found = format!("{}: others are used", finding.found);

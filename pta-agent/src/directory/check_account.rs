@@ -1,7 +1,7 @@
-//! Whether a domain controller accepts a right password, and by the name that sign-ins use: `check --as`.
+//! Checks whether a domain controller accepts a right password, and by the name that sign-ins use: `check --as`.
 //!
-//! One bind by the name that the administrator gave. Only after a success a second one, by the account's SID, so that
-//! all of it costs one bad password at most. Then the same reads as after a sign-in.
+//! The first bind uses the name that the administrator gave. Only after a success a second bind uses the account's SID,
+//! so the check costs at most one bad password. Then it reads what a sign-in reads.
 //! Neighbours: [`super::check`] found the domain controller; [`super::bind`] does the same for the tenant.
 
 use super::account::Sid;
@@ -17,7 +17,7 @@ use uuid::Uuid;
 
 /// Limit on all binds and reads together.
 const PATIENCE: Duration = Duration::from_secs(15);
-/// What to do when a domain controller refuses the form of name that sign-ins use.
+/// The remedy if a domain controller refuses the form of name that sign-ins use.
 const REPORT: &str =
     "sign-ins through agents bind by the SID and will fail at this domain controller: report it";
 
@@ -31,8 +31,8 @@ pub enum AccountName {
 }
 
 impl AccountName {
-    /// Reads a name in one of the forms that AD documents for a bind and that name one account. An error says what is
-    /// accepted. `domain_sid` is the SID of the agent's domain; none: the agent is not enrolled.
+    /// Reads a name in one of the forms that AD documents for a bind and that name one account. The error lists the
+    /// forms. `domain_sid` is the SID of the agent's domain. None: the agent is not enrolled.
     pub fn parse(text: &str, domain_sid: Option<&str>) -> Result<Self, &'static str> {
         if text.starts_with("S-1-") {
             let domain = domain_sid.ok_or("a SID can be checked after the enrolment: give user@suffix")?;
@@ -78,7 +78,7 @@ pub(super) async fn check(head: &str, at: &Usable, name: &AccountName, password:
     }
 }
 
-/// What was found, or what is wrong and what to do. No verdict: the domain controller did not answer.
+/// The finding, or the fault and its remedy. The error: the domain controller did not answer.
 async fn tried(
     head: &str,
     at: &Usable,
@@ -138,7 +138,7 @@ async fn tried(
     })
 }
 
-/// The SID of the account that the connection is bound as, which has this name; none: that is not shown.
+/// The SID of the account that the connection is bound as and that has this name. None: the directory does not show it.
 async fn own_sid(
     connection: &mut Connection,
     head: &str,

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 /// The port of LDAP over TLS.
 const LDAPS: u16 = 636;
 
-/// The directory, and how its domain controllers are recognised.
+/// `[directory]`: the domain, its domain controllers, and which of their certificates are trusted.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DirectoryConfig {
@@ -44,14 +44,14 @@ pub struct DirectoryConfig {
 pub struct ControllerConfig {
     /// Its DNS name, which its certificate must name.
     pub name: String,
-    /// Its address; if none, its name is resolved by DNS.
+    /// Its IP address. None: DNS resolves its name.
     pub address: Option<IpAddr>,
     /// Its port for LDAP over TLS.
     #[serde(default = "port")]
     pub port: u16,
 }
 
-/// `[defence]`: what this agent lets a tenant do to the accounts of the domain.
+/// `[defence]`: limits on the failed binds that a tenant can cause through this agent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct DefenceConfig {

@@ -24,22 +24,22 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 const CONNECT: Duration = Duration::from_secs(2);
 /// Limit on TLS with one address.
 const HANDSHAKE: Duration = Duration::from_secs(2);
-/// Limit on the answer to a bind. Samba and Windows take milliseconds.
+/// Limit on the answer to a bind. Samba and Windows answer within milliseconds.
 const BIND: Duration = Duration::from_secs(4);
-/// Limit on reading the rootDSE, which costs a domain controller next to nothing.
+/// Limit on reading the rootDSE, which is cheap for a domain controller.
 const LOOK: Duration = Duration::from_secs(1);
-/// A domain controller that failed is not used for this long, and longer each time,
+/// Time for which a domain controller is not used after its first failure. It grows with each further failure.
 const ASIDE: Duration = Duration::from_millis(500);
-/// up to this.
+/// Limit on that time.
 const ASIDE_LONGEST: Duration = Duration::from_secs(30);
 
 /// A connection that was idle for longer is checked before a password is sent over it.
 const STALE: Duration = Duration::from_secs(20);
 
-/// Limit on waiting for why a connection has ended. The task that knows it ends with the connection.
+/// Limit on waiting for the reason why a connection has ended. Its task, which has the reason, ends at the same time.
 const WHY: Duration = Duration::from_millis(200);
 
-/// The start of an error that happened at an address which took the connection.
+/// The start of the message for an error at an address that accepted the connection.
 const NO_TLS: &str = "no LDAP over TLS";
 
 /// A domain controller, shared by all binds.
@@ -54,7 +54,7 @@ pub struct ControllerHealth {
     pub address: Option<String>,
     /// Whether it can be used, as far as is known.
     pub healthy: bool,
-    /// Why it cannot be used.
+    /// The reason why it cannot be used. None: it can, or was not used yet.
     pub why: Option<String>,
     /// Connections that are kept and idle.
     pub idle: usize,
@@ -92,7 +92,7 @@ struct Kept {
     used: Instant,
 }
 
-/// An LDAP session, and why its connection has ended once it has, in words.
+/// An LDAP session, and in words why its connection has ended, once it has.
 #[derive(Debug)]
 struct Session {
     ldap: Ldap,
@@ -108,17 +108,17 @@ pub(super) enum Unusable {
     /// No address of it can be used.
     #[error("{}", connect::summary(.0, |explained| explained.why.clone()))]
     Addresses(Vec<(SocketAddr, Explained)>),
-    /// The agent stops.
+    /// The agent is stopping.
     #[error("the agent stops")]
     Stopping,
 }
 
 impl Unusable {
-    /// What to do about it.
+    /// The remedy.
     pub(super) fn todo(&self) -> String {
         match self {
             Self::Name(_) => "correct its name, or this machine's DNS, or configure its address".to_owned(),
-            // An address that was reached says more than those that were not, which all say the same.
+            // The error of an address that was reached explains more than those of the others, which are all alike.
             Self::Addresses(all) => {
                 let reached = all.iter().find(|(_, explained)| explained.why.starts_with(NO_TLS));
                 reached.or(all.first()).map(|(_, explained)| explained.todo.clone()).unwrap_or_default()
@@ -128,7 +128,7 @@ impl Unusable {
     }
 }
 
-/// A connection for one bind, and for what the account may read after it.
+/// A connection for one bind, and for the reads after it.
 pub(super) struct Connection {
     controller: Arc<Controller>,
     session: Session,
@@ -138,7 +138,8 @@ pub(super) struct Connection {
 impl Controller {
     pub(super) fn new(config: ControllerConfig, connections: u16, mut tls: Arc<ClientConfig>) -> Arc<Self> {
         let permits = Arc::new(Semaphore::new(usize::from(connections)));
-        // AD takes an underscore in a name. GnuTLS, which Samba serves LDAPS by, closes a connection whose SNI has one.
+        // AD allows an underscore in a name. GnuTLS, which Samba serves LDAPS by, closes a connection whose SNI has
+        // one.
         if config.name.contains('_') {
             Arc::make_mut(&mut tls).enable_sni = false;
         }
@@ -153,7 +154,7 @@ impl Controller {
         &self.config
     }
 
-    /// Whether it failed lately and is not to be used yet.
+    /// Whether it failed recently and must not be used yet.
     pub(super) fn is_aside(&self, now: Instant) -> bool {
         self.state().aside_until.is_some_and(|until| now < until)
     }
@@ -255,8 +256,8 @@ async fn alive(mut kept: Kept) -> Option<Session> {
 }
 
 impl Session {
-    /// Why there was no answer. The task of the connection knows more than the error of an operation on it, which may
-    /// say no more than that the task has ended.
+    /// The reason why there was no answer. The error of an operation may show only that the task of the connection has
+    /// ended. The task has the cause.
     async fn lost(&mut self, error: &LdapError) -> String {
         let ended = self.ended.wait_for(Option::is_some);
         let known =
@@ -311,15 +312,15 @@ impl Connection {
     }
 
     /// The SIDs of the account that the connection is bound as, and of its groups. Empty: the domain controller does
-    /// not show them. An error: it does not answer.
+    /// not show them. The error: it does not answer.
     pub(super) async fn bound_as(&mut self, by: Instant) -> Result<Vec<Sid>, NoVerdict> {
         let root = self.read("", &[account::BOUND_AS], by).await;
         let root = root.map_err(|why| self.unread("which account a connection is bound as", &why))?;
         Ok(root.as_ref().map(account::bound_as).unwrap_or_default())
     }
 
-    /// What the entry with the requested name shows, after a good bind as that account. None: it does not show it. An
-    /// error: the domain controller does not answer.
+    /// The facts in the entry with the requested name, after a good bind as that account. None: the entry does not show
+    /// them. The error: the domain controller does not answer.
     pub(super) async fn own_entry(
         &mut self,
         requested: &RequestedAccount,
@@ -350,8 +351,8 @@ impl Connection {
             .collect()
     }
 
-    /// The lockout policy in the entry of this DN: the domain's head or a password settings object. None: it is not
-    /// shown.
+    /// The lockout policy in the entry of this DN: the domain's head or a password settings object. None: the entry
+    /// does not show it.
     pub(super) async fn lockout_policy(
         &mut self,
         dn: &str,
@@ -361,7 +362,7 @@ impl Connection {
         account::policy(&self.read(dn, &names, by).await.ok()??, names)
     }
 
-    /// Reads one entry. None: it is not shown.
+    /// Reads one entry. None: the domain controller does not show it.
     async fn read(
         &mut self,
         base: &str,
@@ -378,7 +379,7 @@ impl Connection {
         Ok(result.ok().and_then(|(mut entries, _)| entries.pop()).map(SearchEntry::construct))
     }
 
-    /// The attributes of the rootDSE. None: the server shows none. The error says why there is no answer.
+    /// The attributes of the rootDSE. None: the server shows none. The error: it does not answer, and why.
     pub(super) async fn root(&mut self, by: Instant) -> Result<Option<HashMap<String, Vec<String>>>, String> {
         let wanted = ["defaultNamingContext", "dnsHostName", "currentTime"];
         Ok(self.read("", &wanted, by).await?.map(|entry| entry.attrs))
@@ -418,19 +419,19 @@ fn in_words(error: &LdapError) -> Explained {
     } else if let LdapError::Rustls { source } = error {
         tls_error::explain(source, Server::DomainController)
     } else {
-        // All others of connecting are about the name.
+        // All other errors of connecting are about the name.
         tls_error::explain(&rustls::Error::UnsupportedNameType, Server::DomainController)
     }
 }
 
-/// Why a connection that was made gave no answer.
+/// The reason why an open connection returned no answer, in words.
 fn lost(error: &LdapError) -> String {
     if let LdapError::Io { source } = error {
         tls_error::of_session(source, Server::DomainController)
     } else if let LdapError::Rustls { source } = error {
         tls_error::explain(source, Server::DomainController).to_string()
     } else {
-        // The others say that the library's task has ended.
+        // All other errors mean that the library's task has ended.
         "the connection was closed".to_owned()
     }
 }

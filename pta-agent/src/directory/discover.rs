@@ -9,9 +9,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use uuid::Uuid;
 
-/// Names from DNS are used for this long, whatever their TTL: long enough that not every sign-in queries DNS,
+/// Time for which names from DNS are used, whatever their TTL, so that not every sign-in queries DNS.
 const FRESH: Duration = Duration::from_secs(60);
-/// or for this long after a failed query.
+/// Time after a failed query until the next one.
 const AGAIN: Duration = Duration::from_secs(2);
 /// The port of LDAP over TLS. DNS names the port of plain LDAP.
 const LDAPS: u16 = 636;
@@ -26,7 +26,7 @@ pub(super) struct Controllers {
     seed: Uuid,
     connections: u16,
     tls: Arc<ClientConfig>,
-    /// Whether they are found by DNS.
+    /// Whether DNS names them.
     found: bool,
     known: Mutex<Known>,
     asking: tokio::sync::Mutex<()>,
@@ -59,8 +59,8 @@ impl Controllers {
         }
     }
 
-    /// The next domain controller to try, not one of `other_than`: the first that has not failed lately, or else the
-    /// first.
+    /// The next domain controller to try that is not in `other_than`: the first that has not failed recently. If all
+    /// have failed, the first.
     pub(super) async fn next(&self, other_than: &[Shared]) -> Option<Shared> {
         let left = self.all().await;
         let left = left.into_iter().filter(|one| !other_than.iter().any(|asked| Arc::ptr_eq(asked, one)));
@@ -74,7 +74,7 @@ impl Controllers {
         if let Some(known) = self.fresh() {
             return known;
         }
-        // One query at a time. A sign-in that comes meanwhile uses those that are known, if there are any.
+        // One query at a time. A sign-in during a query uses the domain controllers that are known, if there are any.
         let _asking = match self.asking.try_lock() {
             Ok(asking) => asking,
             Err(_) => {
@@ -92,7 +92,7 @@ impl Controllers {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         match found {
             Ok(Discovered { names, notes }) => {
-                // Connections of those that stay are kept.
+                // The connections of domain controllers that DNS still names are kept.
                 let old = std::mem::take(&mut known.controllers);
                 let one = |config: ControllerConfig| {
                     let same = old.iter().find(|old| *old.config() == config).cloned();
@@ -113,7 +113,7 @@ impl Controllers {
         known.controllers.clone()
     }
 
-    /// Why the last query of DNS failed, if it did.
+    /// The reason why the last query of DNS failed. None: it did not.
     pub(super) fn trouble(&self) -> Option<String> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner).why.clone()
     }
@@ -123,7 +123,7 @@ impl Controllers {
         self.known.lock().unwrap_or_else(PoisonError::into_inner).notes.clone()
     }
 
-    /// Whether they are found by DNS, so that one that cannot be used is no mistake of the configuration.
+    /// Whether DNS names them. Then a domain controller that cannot be used is no mistake in the configuration.
     pub(super) fn are_found(&self) -> bool {
         self.found
     }

@@ -2,14 +2,14 @@
 //! in a minute. The tenant has bounds of its own; these hold whatever the tenant requests. Pure: time is an argument.
 //!
 //! AD locks an account at `lockoutThreshold` bad passwords, and resets its count when `lockOutObservationWindow` has
-//! passed since the last one, through whichever agent it came. A tenant that uses its agents in turn can keep AD's
-//! count alive for a window with each failed bind that the others still have. So an agent forgets its own only when the
-//! others cannot have bridged the time: after one window for each of theirs, and one more.
+//! passed since the last one, from any agent. A tenant that uses its agents in turn can prolong AD's count by a window
+//! with each failed bind that another agent still allows. So an agent forgets its own failed binds only when the other
+//! agents cannot have prolonged the count for so long: after one window for each of their failed binds, and one more.
 //!
-//! AD counts for the account that the name of a bind leads to, so this counts by that name: the SID, whatever
-//! objectGUID the tenant sends with it. A tenant that sends the objectGUID alone, as version 0.1 does, names the same
-//! accounts in another way. Which is which is not known before an account's own entry has shown both names. Until then
-//! its bound is shared with the largest count under the other kind of name.
+//! AD counts for the account that the name of a bind leads to. So the agent counts by that name: the SID, whatever
+//! objectGUID the tenant sends with it. A tenant of version 0.1 sends the objectGUID alone, and names the same accounts
+//! by it. Only an account's own entry shows that a SID and an objectGUID belong together. Until the agent has read it,
+//! the account shares its bound with the largest count under the other kind of name.
 //!
 //! A bind is reserved before it is sent, so that binds at the same time share one bound.
 //! Before it on the road: `session`. [`super::bind`] reserves and settles; `account` reads the policy.
@@ -23,26 +23,27 @@ use uuid::Uuid;
 
 /// Failed binds for an account before the policy is known.
 const BEFORE_POLICY: u32 = 1;
-/// Failed binds for an account where AD never locks: few enough that nobody's password is guessed, more than the
-/// tenant's own lockout lets through.
+/// Failed binds for an account if AD never locks: too few to guess a password, and more than the tenant's own lockout
+/// allows.
 const NEVER_LOCKED: u32 = 100;
-/// Least number of agents that share a threshold. One agent alone leaves the other half to mistakes inside the company.
+/// Least number of agents by which a threshold is divided. A single agent leaves half of it for bad passwords from
+/// inside the company.
 const LEAST_AGENTS: u32 = 2;
 /// AD's own default of `lockOutObservationWindow`, for a domain without one.
 const USUAL_WINDOW: Duration = Duration::from_secs(30 * 60);
-/// Longest window, also while the policy is not known. AD accepts 69 days; with 30 days [`ACCOUNTS`] is enough for the
-/// random objects of the tenant's canaries, one each 17 s.
+/// Limit on the window, and the window until the policy is known. AD accepts 69 days; with 30 days [`ACCOUNTS`] is
+/// enough for the random objects of the tenant's canaries, one each 17 s.
 const LONGEST_WINDOW: Duration = Duration::from_secs(30 * 86_400);
 /// Added to AD's window, because the clocks of DC and agent differ.
 const MARGIN: Duration = Duration::from_secs(60);
-/// Limit on accounts with a failed bind: about 64 bytes each, so 16 MiB. At the limit no further account is bound as;
-/// forgetting one would let a tenant start its count again.
+/// Limit on accounts with a failed bind: about 64 bytes each, so 16 MiB. At the limit the agent sends no bind for a
+/// further account. If it forgot one instead, a tenant could start that account's count again.
 const ACCOUNTS: usize = 262_144;
 /// Limit on accounts with a policy of their own that are remembered.
 const OWN_POLICIES: usize = 65_536;
 /// Limit on accounts of which both names are remembered: about 40 bytes each, so 3 MiB.
 const NAMES: usize = 65_536;
-/// The first relative id that no account has: those of AD end at 2^30, or at 2^31 where an administrator unlocked that.
+/// The first relative id that no account has: AD assigns them up to 2^30, or up to 2^31 if an administrator allows it.
 pub(super) const NOBODYS_RIDS: u32 = 1 << 31;
 /// The time in which failed binds of all accounts are counted.
 const MINUTE: Duration = Duration::from_secs(60);
@@ -50,14 +51,15 @@ const MINUTE: Duration = Duration::from_secs(60);
 /// AD's lockout policy, of the domain or of a password settings object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LockoutPolicy {
-    /// Bad passwords at which AD locks; 0: never.
+    /// Bad passwords at which AD locks. 0: it never does.
     pub threshold: u32,
     /// Seconds after the last bad password after which AD resets its count.
     pub window_seconds: u64,
 }
 
 impl LockoutPolicy {
-    /// A policy from the attributes' values. An interval is a negative count of 100 ns; without one AD's default holds.
+    /// A policy from the attributes' values. An interval is a negative count of 100 ns. Without one AD's default
+    /// applies.
     pub fn of(threshold: u32, interval: Option<i64>) -> Self {
         let window = match interval {
             Some(interval) if interval < 0 => Duration::from_secs(interval.unsigned_abs() / 10_000_000),
@@ -66,7 +68,7 @@ impl LockoutPolicy {
         Self { threshold, window_seconds: window.min(LONGEST_WINDOW).as_secs() }
     }
 
-    /// The failed binds for an account that each of this many agents may cause.
+    /// Limit on the failed binds for an account that each agent may cause, if the domain has this number of agents.
     pub fn share(self, agents: u32) -> u32 {
         match self.threshold {
             0 => NEVER_LOCKED,
@@ -88,10 +90,10 @@ pub enum BindKey {
     Object(Uuid),
 }
 
-/// The policy that holds for one account.
+/// The policy that applies to one account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum PolicyOf {
-    /// The domain's.
+    /// That of the domain.
     Domain,
     /// That of a password settings object.
     Settings(LockoutPolicy),
@@ -99,7 +101,7 @@ pub(super) enum PolicyOf {
     Hidden,
 }
 
-/// How a bind ended, for the count.
+/// The outcome of a bind, for the count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Counts {
     /// AD may have counted a bad password.
@@ -110,8 +112,8 @@ pub enum Counts {
     Nothing,
 }
 
-/// What the tenant receives for a domain controller's answer, and how it counts. For a protected account a right
-/// password ends as a wrong one does, in the count too: the bound must not be reached later than with wrong ones. A
+/// The verdict that the tenant receives for a domain controller's answer, and how the bind counts. The right password
+/// of a protected account has the verdict and the count of a wrong one, so that the bound is reached as early. A
 /// restriction (52f) is AD's answer to the right password of a member of Protected Users, and is withheld as well.
 pub fn outcome(said: DirectoryVerdict, protected: bool) -> (DirectoryVerdict, Counts) {
     if said == DirectoryVerdict::Restricted || (said == DirectoryVerdict::Valid && protected) {
@@ -135,17 +137,18 @@ struct Account {
 pub struct FailedBinds {
     settings: DefenceConfig,
     domain: Option<LockoutPolicy>,
-    /// Policies of accounts that have a password settings object; none: it is hidden.
+    /// Policies of accounts that have a password settings object. None: the account may not read it.
     own: HashMap<BindKey, Option<LockoutPolicy>>,
     accounts: HashMap<BindKey, Account>,
-    /// Relative ids by objectGUID, of accounts whose own entry has shown both. They are counted by the relative id.
+    /// Relative ids by objectGUID, of accounts whose own entry has shown both. Their failed binds are counted by the
+    /// relative id.
     names: HashMap<Uuid, u32>,
     /// The relative ids in `names`.
     named: HashSet<u32>,
     /// Whether binds by a relative id, and by an objectGUID alone, were ever reserved.
     by_rid: bool,
     by_object: bool,
-    /// When binds failed, within the last minute.
+    /// The times at which binds failed, within the last minute.
     recent: VecDeque<Instant>,
     /// Binds that were reserved and are not settled.
     reserved: usize,
@@ -168,7 +171,8 @@ impl FailedBinds {
         }
     }
 
-    /// Reserves one bind by this name. The reason to decline, if a bound is reached. [`Self::settle`] must follow.
+    /// Reserves one bind by this name. [`Self::settle`] must follow. The error: a bound is reached, and the reason to
+    /// decline.
     pub fn reserve(&mut self, key: BindKey, now: Instant) -> Result<(), Decline> {
         // 1. All accounts together.
         while self.recent.front().is_some_and(|at| now.saturating_duration_since(*at) >= MINUTE) {
@@ -177,7 +181,7 @@ impl FailedBinds {
         if self.recent.len() + self.reserved >= self.settings.failed_binds_per_minute as usize {
             return Err(Decline::Overloaded);
         }
-        // 2. What may be this account under a name of the other kind.
+        // 2. Counts under names of the other kind that may be this account's.
         let key = self.canonical(key);
         match key {
             BindKey::Rid(_) => self.by_rid = true,
@@ -236,8 +240,8 @@ impl FailedBinds {
         }
     }
 
-    /// Notes both names of an ordinary account, which its own entry has shown after its good bind. What was counted for
-    /// either name is the account's from now on.
+    /// Notes both names of an ordinary account, which its own entry has shown after its good bind. The account then has
+    /// the counts of both names.
     pub fn note_names(&mut self, object: Uuid, rid: u32) {
         if self.names.contains_key(&object) || self.names.len() >= NAMES {
             return;
@@ -258,7 +262,7 @@ impl FailedBinds {
         self.domain = Some(policy);
     }
 
-    /// Sets the policy that holds for one account.
+    /// Sets the policy that applies to one account.
     pub(super) fn learn_own(&mut self, key: BindKey, policy: PolicyOf) {
         let key = self.canonical(key);
         let own = match policy {
@@ -279,7 +283,7 @@ impl FailedBinds {
         self.domain
     }
 
-    /// The name by which an account is counted: its relative id, as soon as both names are known.
+    /// The name under which an account is counted: its relative id, once both names are known.
     fn canonical(&self, key: BindKey) -> BindKey {
         match key {
             BindKey::Object(object) => self.names.get(&object).map_or(key, |rid| BindKey::Rid(*rid)),
@@ -290,7 +294,7 @@ impl FailedBinds {
     /// The counts under names of the other kind that may be this account's, each the largest. None: there are none.
     /// Visits all accounts, if binds by both kinds of name were ever reserved.
     fn under_other_names(&self, key: BindKey) -> Option<Account> {
-        // A relative id that is nobody's, as a canary's, leads to no account that has another name.
+        // A relative id that no account has, such as that of a canary, belongs to no objectGUID.
         let is_known = |rid: u32| rid >= NOBODYS_RIDS || self.named.contains(&rid);
         let is_named = |key: &BindKey| matches!(key, BindKey::Rid(rid) if is_known(*rid));
         if !(self.by_rid && self.by_object) || is_named(&key) {
@@ -309,7 +313,7 @@ impl FailedBinds {
         })
     }
 
-    /// Limit on failed binds for an account. A hidden policy allows as many as one that is not known yet.
+    /// Limit on failed binds for an account. A hidden policy has the limit of a policy that is not known yet.
     fn bound(&self, key: BindKey) -> u32 {
         let policy = self.own.get(&key).copied().unwrap_or(self.domain);
         let by_policy = || policy.map_or(BEFORE_POLICY, |policy| policy.share(self.settings.agents));

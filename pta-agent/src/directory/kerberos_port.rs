@@ -1,5 +1,5 @@
-//! One request to a Kerberos port of a domain controller, and its reply: a TCP connection for each, and each message with
-//! its length before it (RFC 4120 7.2.2). Nothing here is authenticated; the crate `kerberos` judges the reply.
+//! One request to a Kerberos port of a domain controller, and its reply: a TCP connection for each, and each message
+//! with its length before it (RFC 4120 7.2.2). Nothing here is authenticated; the crate `kerberos` checks the reply.
 //! Before it on the road: [`super::change_password`].
 
 use super::config::ControllerConfig;
@@ -11,17 +11,17 @@ use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-/// The port of the KDC. That of the service for passwords is [`landbridge_kerberos::password_change::PORT`].
+/// The port of the KDC. [`landbridge_kerberos::password_change::PORT`] is that of the service for passwords.
 pub(super) const KDC: u16 = 88;
 /// Limit on TCP with one address.
 const CONNECT: Duration = Duration::from_secs(2);
 
-/// Why there is no reply.
+/// The reason why there is no reply.
 #[derive(Debug)]
 pub(super) struct NoReply {
-    /// Whether the request may have arrived.
+    /// Whether the request may have reached the domain controller.
     pub(super) sent: bool,
-    /// In words.
+    /// The reason in words.
     pub(super) why: String,
 }
 

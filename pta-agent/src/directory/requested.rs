@@ -1,15 +1,15 @@
-//! The account that a request names: how a bind as it is called, where its own entry is read, and what its failed binds
-//! are counted for. Pure.
+//! The account that a request names: the name of a bind as this account, the base of the search for its entry, and the
+//! key under which its failed binds are counted. Pure.
 //!
-//! A simple bind takes eleven forms of name, tried in order (MS-ADTS 5.1.1.1.1). The SID is the ninth, and the one that
-//! both Windows documents and Samba 4.17 accepts. `<GUID=…>` is none of them; Samba accepts it. It is used for a tenant
-//! of version 0.1, which sends no SID.
+//! A simple bind accepts eleven forms of name, tried in order (MS-ADTS 5.1.1.1.1). The SID is the ninth; Windows
+//! documents it and Samba 4.17 accepts it. `<GUID=…>` is not one of the eleven, but Samba accepts it. It is used for a
+//! tenant of version 0.1, which sends no SID.
 //! Before it on the road: `link` reads the request. After it: [`super::bind`].
 
 use super::failed_binds::{BindKey, NOBODYS_RIDS};
 use uuid::Uuid;
 
-/// What every SID of a domain begins with.
+/// The start of every SID of a domain.
 const OF_DOMAINS: &str = "S-1-5-21-";
 
 /// The SID of an account of one domain, as text.
@@ -31,8 +31,8 @@ impl AccountSid {
         Some(Self { text: text.to_owned(), rid: rid.parse().ok()? })
     }
 
-    /// One that no account has: its relative id is random and beyond all that AD gives. Without a domain, which is
-    /// known by the enrolment alone, the domain is random as well.
+    /// A SID that no account has: its relative id is random, and larger than those that AD assigns. The domain's SID is
+    /// known from the enrolment; without it that part is random as well.
     pub fn nobody(domain: Option<&str>) -> Self {
         let random = Uuid::new_v4().as_u128().to_be_bytes();
         let more = Uuid::new_v4().as_u128().to_be_bytes();
@@ -48,7 +48,7 @@ impl AccountSid {
         &self.text
     }
 
-    /// Its last number, which tells the accounts of a domain apart.
+    /// The relative id: its last number, which differs for every account of the domain.
     pub fn rid(&self) -> u32 {
         self.rid
     }
@@ -90,7 +90,7 @@ impl RequestedAccount {
         }
     }
 
-    /// What its failed binds are counted for.
+    /// The key under which its failed binds are counted.
     pub fn key(&self) -> BindKey {
         match &self.sid {
             Some(sid) => BindKey::Rid(sid.rid),

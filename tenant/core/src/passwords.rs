@@ -1,10 +1,10 @@
-//! Changes of password: the person's own, with the old one, by way of a pta-agent.
+//! Changes of password: a person's own, with the old password, by way of a pta-agent.
 //!
-//! The old password is decided upon by [`SignIns::sign_in`] first, so every guarantee of a sign-in holds for a change as
-//! well: lockout, AD's budget, equal delay, the audit entry. Only then an agent is asked. What AD did is not undone: after
-//! a change the digest of before is dropped, no digest of that password or an older one is stored again, and the person's
-//! other sessions end. If it is not known whether AD made the change, the digest is dropped as well, and phs sends the
-//! one that holds.
+//! [`SignIns::sign_in`] decides about the old password first, so every guarantee of a sign-in holds for a change as
+//! well: lockout, AD's budget, equal delay, the audit entry. Only then the request goes to an agent. A change that AD
+//! made is never undone: the digest of the old password is dropped, no digest of that password or an older one is
+//! stored again, and the person's other sessions end. If it is not known whether AD made the change, the digest is
+//! dropped as well, and phs sends the digest of the password that AD has.
 //! Neighbours: the doors show forms; [`landbridge_tenant_rules::relay`] carries both passwords to an agent.
 
 use crate::clock::unix_now;
@@ -28,8 +28,8 @@ use std::sync::Arc;
 use tokio::task::spawn_blocking;
 use uuid::Uuid;
 
-/// Limit on the difference between AD's clock and this machine's within which a pwdLastSet of an agent is believed:
-/// twice what Kerberos allows. A later one would keep the new digest out.
+/// Limit on the seconds between a pwdLastSet that an agent sends and this machine's clock: twice the difference that
+/// Kerberos allows. A pwdLastSet far in the future would keep the digest of the new password out.
 const MOST_SKEW: i64 = 600;
 /// Seconds within which phs brings the digest of a password that was changed. It needs one; this allows for an hour in which
 /// it does not run.
@@ -50,49 +50,49 @@ impl std::fmt::Debug for Passwords {
     }
 }
 
-/// Whether a person may change the password here.
+/// Whether a person may change the password through the tenant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Offer {
     /// Yes.
     Possible,
-    /// The domain's policy is against it.
+    /// No: the domain's policy does not allow it.
     Off,
-    /// No agent of the domain is connected that changes passwords.
+    /// No: no agent that changes passwords is connected for the domain.
     NoAgent,
 }
 
-/// A change of password that a person asks for.
+/// A change of password that a person requests.
 #[derive(Debug)]
 pub struct Change {
-    /// The name, and the password of before.
+    /// The name and the old password.
     pub attempt: Attempt,
     /// The new password.
     pub new: Arc<Password>,
-    /// Who asks.
+    /// The caller of the sign-in with the old password.
     pub caller: Caller,
-    /// The session in which the person asks, which goes on. None: there is none.
+    /// The session in which the person made the request. It continues after the change. None: there is none.
     pub session: Option<Uuid>,
 }
 
-/// What came of a change of password.
+/// The outcome of a change of password.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Changed {
-    /// The password is another one now.
+    /// The password was changed.
     Done {
         /// The account: objectGUID.
         object: Uuid,
-        /// The new pwdLastSet, a FILETIME. None: it is not known, and no session goes on.
+        /// The new pwdLastSet, a FILETIME. None: it is not known, and all sessions have ended.
         password_set: Option<i64>,
     },
     /// The old password was not accepted, or could not be checked. Nothing was changed.
     NotSignedIn(Verdict),
-    /// The domain's policy is against it. Nothing was changed.
+    /// The domain's policy does not allow it. Nothing was changed.
     Off,
-    /// The directory refuses the new password. Nothing was changed.
+    /// The directory refused the new password. Nothing was changed.
     Refused(NewRefused),
-    /// No agent could be asked, or none reached the directory. Nothing was changed.
+    /// No agent received the request, or none reached the directory. Nothing was changed.
     NoAnswer(NoAnswer),
-    /// It is not known whether it was changed.
+    /// It is not known whether the password was changed.
     NotKnown,
 }
 
@@ -117,16 +117,16 @@ impl Passwords {
         Self { store, sign_ins, agents, counts }
     }
 
-    /// Whether the person of this account may change the password here now. `required`: it has expired or must be
-    /// changed. Blocks.
+    /// Whether the person of this account may change the password through the tenant now. `required`: the password has
+    /// expired or must be changed. Blocks.
     pub fn offer(&self, object: Uuid, required: bool) -> Result<Offer, StoreError> {
         let known = self.store.read(|reading| facts::known_account(reading, object, None))?;
         let Some(domain) = known.map(|known| known.domain) else { return Ok(Offer::Off) };
         Ok(self.offer_of(domain.id, domain.change_passwords, required))
     }
 
-    /// What AD demands of a new password of this account, as far as it is known. AD decides; this is shown to a person who
-    /// has proved to be the account's. Blocks.
+    /// The rules of AD for a new password of this account, as far as they are known; AD decides. Only the person of the
+    /// account may see them. Blocks.
     pub fn rules(&self, object: Uuid) -> Result<PasswordRules, StoreError> {
         let demanded = self.of_account(object, |_, policy| policy.new_passwords)?.unwrap_or_default();
         let NewPasswords { minimum_age, minimum_length, history, complex } = demanded;
@@ -141,15 +141,16 @@ impl Passwords {
         })
     }
 
-    /// When the password of this account expires: seconds since 1970. None: never, or when is not known. Blocks.
+    /// The time at which the password of this account expires, in seconds since 1970. None: it never expires, or the
+    /// time is not known. Blocks.
     pub fn expires_at(&self, object: Uuid) -> Result<Option<i64>, StoreError> {
         let expires_at =
             |known: &Attributes, policy: &Policy| password_expires_at(&Account::known(known, policy, false));
         self.of_account(object, expires_at).map(Option::flatten)
     }
 
-    /// What follows from the attributes of an account and the password policy that applies to it. None: there is no such
-    /// account.
+    /// What follows from the attributes of an account and the password policy that applies to it. None: there is no
+    /// such account.
     fn of_account<T>(
         &self,
         object: Uuid,
@@ -162,7 +163,7 @@ impl Passwords {
         })
     }
 
-    /// Whether this name, as a person types it, signs this account in, and no other. Blocks.
+    /// Whether this name, as a person types it, signs in this account and no other one. Blocks.
     pub fn is_name_of(&self, name: &str, object: Uuid) -> Result<bool, StoreError> {
         self.store.read(|reading| Ok(names::whose(reading, name)? == Whose::One(object)))
     }
@@ -177,7 +178,8 @@ impl Passwords {
         }
     }
 
-    /// Changes a password. `admit` admits the caller; it may block, and nothing is looked at before it has.
+    /// Changes a password. `admit` admits the caller, and runs before the name or a password is looked at. It may
+    /// block.
     pub async fn change<E: Send + 'static>(
         &self,
         change: Change,
@@ -200,7 +202,8 @@ impl Passwords {
             } => (*object, true),
             Verdict::Refused { .. } | Verdict::Unavailable(_) => return Ok(Changed::NotSignedIn(verdict)),
         };
-        // 2. The rest is a task of its own: it goes on when the caller has gone, so what AD did is written down.
+        // 2. The rest is a task of its own: it continues if the caller has gone, so AD's outcome is always written
+        //    down.
         let changing = self.clone();
         let rest = tokio::spawn(async move {
             changing.change_accepted((object, required), (old, new), caller, session).await
@@ -217,7 +220,7 @@ impl Passwords {
         session: Option<Uuid>,
     ) -> Changed {
         let storage = || Changed::NotSignedIn(Verdict::Unavailable(Unavailable::Storage));
-        // 1. The account as it is now: protected, blocked and privileged ones never reach an agent.
+        // 1. The account as it is now. Requests for protected, blocked and privileged ones never reach an agent.
         let (of, asks) = (self.clone(), caller.clone());
         let ready = spawn_blocking(move || of.ready(object, required, &asks)).await;
         let ready = match ready {
@@ -225,7 +228,7 @@ impl Passwords {
             Ok(Ok(Err(refused))) => return refused,
             Ok(Err(_)) | Err(_) => return storage(),
         };
-        // 2. One at a time for an account.
+        // 2. One change at a time for an account.
         let Some(turn) = self.sign_ins.turn(object, ready.facts.source.standing).await else {
             return Changed::NotSignedIn(Verdict::Unavailable(Unavailable::Overloaded));
         };
@@ -238,12 +241,12 @@ impl Passwords {
         drop(turn);
         match concluded {
             Ok(Ok(changed)) => changed,
-            // AD has changed it, perhaps: the person must not be told otherwise.
+            // AD may have made the change, so no other answer is true.
             Ok(Err(_)) | Err(_) => Changed::NotKnown,
         }
     }
 
-    /// Reads the account. The error is the answer. Blocks.
+    /// Reads the account. The inner error is the answer to the person. Blocks.
     fn ready(
         &self,
         object: Uuid,
@@ -262,7 +265,7 @@ impl Passwords {
         let (Some(rid), Some(name)) = (account.rid, account.attributes.sam_account_name.clone()) else {
             return refused(Why::NoSid);
         };
-        // Privileged accounts stay out even where the domain permits their digests.
+        // Privileged accounts are refused even if the domain permits their digests.
         let (known, digest) = self.store.read(|reading| {
             Ok((facts::known_account(reading, object, None)?, digests::find(reading, object)?))
         })?;
@@ -281,7 +284,7 @@ impl Passwords {
         Ok(Ok(Ready { object, domain: row, account, name, digest, facts }))
     }
 
-    /// Writes down what an agent answered. Blocks.
+    /// Writes down the answer of an agent. Blocks.
     fn conclude(
         &self,
         ready: &Ready,
@@ -339,9 +342,9 @@ impl Passwords {
         Ok(changed)
     }
 
-    /// Writes down, in one transaction, a change that AD made or may have made: drops the digest of the old password, and
-    /// appends the audit entry `action`. `rest` writes what else follows, receives whether a digest was dropped, and
-    /// returns the detail of the entry.
+    /// Writes down, in one transaction, a change that AD made or may have made: drops the digest of the old password,
+    /// and appends the audit entry `action`. `rest` writes what else follows, receives whether a digest was dropped,
+    /// and returns the detail of the entry.
     fn note_change(
         &self,
         action: &'static str,
@@ -389,7 +392,8 @@ pub fn doubt_unconfirmed(store: &Store, now: i64) -> Result<usize, StoreError> {
     })
 }
 
-/// Drops the digest of the old password. False: there is none, or phs has brought another one since the agent was asked.
+/// Drops the digest of the old password. False: there is none, or phs has sent another one since the request went to
+/// the agent.
 fn drop_digest(writing: &Writing<'_>, ready: &Ready) -> Result<bool, StoreError> {
     let held = digests::find(writing, ready.object)?.map(|digest| digest.stamp);
     if held.is_none() || held != ready.digest {
@@ -398,12 +402,12 @@ fn drop_digest(writing: &Writing<'_>, ready: &Ready) -> Result<bool, StoreError>
     digests::erase(writing, ready.object)
 }
 
-/// Whether a FILETIME is about now, which is in seconds since 1970.
+/// Whether a FILETIME is within [`MOST_SKEW`] seconds of `now`, which is in seconds since 1970.
 fn is_about_now(filetime: i64, now: i64) -> bool {
     unix_seconds(filetime).abs_diff(now) <= MOST_SKEW.unsigned_abs()
 }
 
-/// Why a directory refuses a new password, for the audit log.
+/// A directory's reason to refuse a new password, for the audit log.
 fn reason(why: &NewRefused) -> String {
     match why {
         NewRefused::TooShort { minimum } => format!("shorter than {minimum} characters"),

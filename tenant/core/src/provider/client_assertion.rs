@@ -1,9 +1,10 @@
-//! Assertions by which a client proves itself with a key of its own (RFC 7523; OpenID Connect Core 9, `private_key_jwt`).
+//! Assertions by which a client proves itself with a key of its own (RFC 7523; OpenID Connect Core 9,
+//! `private_key_jwt`).
 //!
-//! The registered key decides by what an assertion is verified, and not the assertion: it names a key and brings none.
-//! Its audience is the issuer, or for older clients the token endpoint, and nothing beside it, so that an assertion for
-//! another server is none here. Each is good once.
-//! Neighbours: [`crate::issuer`] verifies what this server has signed; the door reads assertions from forms.
+//! An assertion is verified by a registered key of the client. It may name a key, and must not contain one. Its only
+//! audience is the issuer, or the token endpoint for older clients, so an assertion for another server is refused. An
+//! assertion is good once.
+//! Neighbours: [`crate::issuer`] verifies the server's own signatures; the door reads assertions from forms.
 
 use super::{Client, Provider};
 use aws_lc_rs::digest::{SHA256, digest};
@@ -20,14 +21,14 @@ pub const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jw
 const MAX_ASSERTION: usize = 8 * 1024;
 /// Limit on the bytes of `jti`.
 const MAX_JTI: usize = 256;
-/// Seconds for which an assertion may be good: it is made for one request.
+/// Limit on the seconds for which an assertion is good. A client makes one for each request.
 const MAX_LIFE: i64 = 300;
-/// Seconds by which the clocks of client and server may differ.
+/// Limit on the difference between the clocks of client and server, in seconds.
 const SKEW: i64 = 60;
-/// Members of a head that bring a key or the place of one (RFC 7515 4.1), or change how the rest is read.
+/// Members of a header that contain a key or its URL (RFC 7515 4.1), or that change how the rest is read.
 const REFUSED_MEMBERS: [&str; 6] = ["jwk", "jku", "x5u", "x5c", "crit", "b64"];
 
-/// An assertion that was read. Nothing of it is verified.
+/// An assertion that was read and is not verified.
 #[derive(Debug)]
 pub struct Assertion {
     algorithm: SigningAlgorithm,
@@ -42,7 +43,7 @@ pub struct Assertion {
 #[error("the assertion is refused: {0}")]
 pub struct BadAssertion(pub &'static str);
 
-/// A good assertion, which is used up until it would end.
+/// A good assertion. Its use is stored until the assertion ends, so that a copy is refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UsedAssertion {
     hash: [u8; 32],
@@ -56,14 +57,14 @@ impl Assertion {
         if text.len() > MAX_ASSERTION {
             return Err(BadAssertion("it is longer than 8 KiB"));
         }
-        // 1. Its parts.
+        // 1. The parts.
         let (signed, signature) = text.rsplit_once('.').ok_or(FORM)?;
         let (head, claims) = signed.split_once('.').ok_or(FORM)?;
         let decoded = |part: &str| URL_SAFE_NO_PAD.decode(part).map_err(|_| FORM);
         let object =
             |part: &str| serde_json::from_slice::<Map<String, Value>>(&decoded(part)?).map_err(|_| FORM);
         let (head, claims) = (object(head)?, object(claims)?);
-        // 2. Its head.
+        // 2. The header.
         if REFUSED_MEMBERS.iter().any(|name| head.contains_key(*name)) {
             return Err(BadAssertion("its head may name a registered key, and bring none"));
         }
@@ -89,13 +90,13 @@ impl Assertion {
         })
     }
 
-    /// The client that it says it is of.
+    /// `client_id` of the client that it claims to come from.
     pub fn client(&self) -> &str {
         self.text("sub").unwrap_or_default()
     }
 
-    /// Checks it against the keys of the client with this id. `audiences` are this server's names; `now` is in seconds since
-    /// 1970.
+    /// Verifies the assertion by the keys of the client with this id. `audiences` are this server's names; `now` is in
+    /// seconds since 1970.
     pub fn check(
         &self,
         client: &str,
@@ -105,7 +106,7 @@ impl Assertion {
     ) -> Result<UsedAssertion, BadAssertion> {
         let is_so =
             |holds: bool, otherwise: &'static str| if holds { Ok(()) } else { Err(BadAssertion(otherwise)) };
-        // 1. Whose it is, for whom, and when: cheap, and before the signature.
+        // 1. Client, audience and times. These checks are cheap, so they come before the signature.
         let is_of = |name: &str| self.text(name) == Some(client);
         is_so(is_of("sub") && is_of("iss"), "iss and sub must be the client_id")?;
         let audience = match self.claims.get("aud") {

@@ -1,9 +1,10 @@
-//! What a token is worth at this moment (RFC 7662), for a client that may know it; and its end by the client that has it
-//! (RFC 7009).
+//! Introspection (RFC 7662): whether a token is good at this moment, and whose it is. Revocation (RFC 7009): a client
+//! ends a token of its own.
 //!
-//! A client may know its own access tokens and refresh tokens. One that is registered for it, an API, may know the access
-//! tokens of other clients as well, for people of the domains that it serves. Every other token is as one that never was.
-//! Neighbours: [`super::grants`] turns codes and refresh tokens.
+//! A client may introspect its own access tokens and refresh tokens. A client that is registered as an API may also
+//! introspect access tokens of other clients, for people of the domains that it serves. The answer for every other
+//! token is that of a token that does not exist.
+//! Neighbours: [`super::grants`] redeems codes and refresh tokens.
 
 use super::access_token::{self, Subject};
 use super::grants::{is_offline, parse};
@@ -18,13 +19,13 @@ use uuid::Uuid;
 /// A token that is good at this moment. Times are in seconds since 1970.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ActiveToken {
-    /// The client that it was given to: its `client_id`.
+    /// `client_id` of the client that it was issued to.
     pub client: String,
     /// Whether it is a refresh token.
     pub is_refresh: bool,
-    /// Whose it is, as the client that asks knows people; none: it is the client's own, and no person's.
+    /// The person. None: the token is the client's own, by its own credential.
     pub person: Option<ActivePerson>,
-    /// When it was given out; none: a refresh token, whose time is not kept.
+    /// When it was issued. None: it is a refresh token, of which that time is not stored.
     pub issued_at: Option<i64>,
     /// When it ends.
     pub ends_at: i64,
@@ -33,14 +34,15 @@ pub struct ActiveToken {
 /// The person of a token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ActivePerson {
-    /// `sub` of the person for the client that asks.
+    /// `sub` of the person for the client that sent the request.
     pub sub: String,
-    /// The scopes, with a blank between.
+    /// The scopes, separated by blanks.
     pub scopes: String,
 }
 
 impl Provider {
-    /// A token, if it is good now and `by` may know it. Session, account, assignment and application are read again. Blocks.
+    /// A token, if it is good now and the client `by` may introspect it. Session, account, assignment and application
+    /// are read again. Blocks.
     pub fn introspect(&self, by: &Client, token: &str, now: i64) -> Result<Option<ActiveToken>, StoreError> {
         match access_token::read(self.store.seal_keys(), token, now) {
             Some((Subject::App(app), ends_at)) => {
@@ -93,7 +95,7 @@ impl Provider {
         }))
     }
 
-    /// A token of a grant, with the times at which it was given out and at which it ends.
+    /// A token of a grant, with the times at which it was issued and at which it ends.
     fn token_of(
         &self,
         reading: &Reading<'_>,
@@ -102,12 +104,12 @@ impl Provider {
         (issued_at, ends_at): (Option<i64>, i64),
         now: i64,
     ) -> Result<Option<ActiveToken>, StoreError> {
-        // 1. The client of the grant, and whether this one may know.
+        // 1. The client of the grant, and whether `by` may introspect its tokens.
         if !may_know(by, grant.app) {
             return Ok(None);
         }
         let Some(client) = self.clients.with_id(reading, grant.app)? else { return Ok(None) };
-        // 2. The person, who may go on at the client, and is of a domain that this one serves.
+        // 2. The person, who may still use the client, and is of a domain that `by` serves.
         let Some((session, person)) = self.person_of(reading, &client, grant, now)? else { return Ok(None) };
         if by.app.domain_rows().is_some_and(|rows| !rows.contains(&person.domain.id)) {
             return Ok(None);
@@ -122,8 +124,8 @@ impl Provider {
         }))
     }
 
-    /// Ends what a token of this client stands for: the grant of a person with all that came of it, or the client's own
-    /// access token. Any other text changes nothing. Blocks.
+    /// Revokes a token of this client. A person's token ends with its grant and all tokens of that grant; the client's
+    /// own access token ends alone. Any other text changes nothing. Blocks.
     pub fn revoke(&self, client: &Client, token: &str, now: i64) -> Result<(), StoreError> {
         let app = client.app.id;
         let grant = match access_token::read(self.store.seal_keys(), token, now) {
@@ -153,7 +155,7 @@ impl Provider {
     }
 }
 
-/// Whether a client may know of the tokens of an application.
+/// Whether a client may introspect the access tokens of an application.
 fn may_know(by: &Client, app: Uuid) -> bool {
     by.app.id == app || by.oidc.introspects_others
 }

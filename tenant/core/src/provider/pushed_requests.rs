@@ -1,5 +1,5 @@
-//! Authorization requests that a client sends itself, and of which a browser brings the name alone (RFC 9126).
-//! Neighbours: the door checks them when they come, and again when the browser brings them.
+//! Pushed authorization requests (RFC 9126): a client stores a request, and a browser brings its `request_uri`.
+//! Neighbours: the door checks a request when the client sends it, and again when a browser brings its `request_uri`.
 
 use super::{Client, Provider};
 use landbridge_crypto::bearer::BearerSecret;
@@ -7,13 +7,14 @@ use landbridge_tenant_store::StoreError;
 use landbridge_tenant_store::tables::pushed_requests;
 use zeroize::Zeroizing;
 
-/// Seconds within which the browser brings the name of a request.
+/// Seconds for which a request is stored.
 pub const PUSHED: i64 = 60;
-/// What the name of a request begins with (RFC 9126 2.2).
+/// The start of every `request_uri` (RFC 9126 2.2).
 pub const REQUEST_URI: &str = "urn:ietf:params:oauth:request_uri:";
 
 impl Provider {
-    /// Stores a request of a client. Returns its `request_uri`; none: too many requests of the client wait. Blocks.
+    /// Stores a request of a client, and returns its `request_uri`. None: the client has reached its limit on stored
+    /// requests. Blocks.
     pub fn push(
         &self,
         client: &Client,
@@ -30,8 +31,8 @@ impl Provider {
         Ok(stored.then(|| Zeroizing::new(format!("{REQUEST_URI}{}", *secret.to_text()))))
     }
 
-    /// The query of a pushed request of this client, once. None: it is none, was used or is late, or is another client's.
-    /// Blocks.
+    /// Returns the query of a pushed request of this client, and deletes it. None: it does not exist, was used, has
+    /// ended, or is another client's. Blocks.
     pub fn redeem_pushed(
         &self,
         client: &Client,

@@ -1,9 +1,10 @@
-//! Binds: who is signed in on a connection, and what is left of it when something changes.
+//! Binds: who is signed in on a connection, and which rights remain when an account or an application changes.
 //!
-//! An application binds as `cn=NAME,ou=applications` with its credential. A person binds by a distinguished name, or by any
-//! name that signs in; that is a decision of [`SignIns`] each time. The application of a person's sign-in is the one that
-//! has proved itself on the connection, or else the one that the address belongs to.
-//! Neighbours: [`super::connection`] passes binds here, [`super::search`] reads as whoever is bound.
+//! An application binds as `cn=NAME,ou=applications` with its credential. A person binds by a distinguished name, or by
+//! any name that signs in; each such bind is a decision of [`SignIns`]. The application of a person's sign-in is the
+//! one that has proved itself on the connection. If none has, it is the one that the address of the connection belongs
+//! to.
+//! Neighbours: [`super::connection`] passes binds here, [`super::search`] reads with the rights of the [`Reader`].
 
 use super::controls::{PasswordPolicyError, ResponseControl};
 use super::door::LdapDoor;
@@ -26,17 +27,21 @@ use std::sync::Arc;
 use std::time::Instant;
 use uuid::Uuid;
 
-/// An outcome, and what the control of the password policy says beside it.
+/// The outcome of a bind or of a change of password, and the error for the control of the password policy.
 pub(crate) type Answered = (Outcome, Option<PasswordPolicyError>);
 
 /// Who is signed in on a connection.
 #[derive(Debug, Clone)]
 pub(crate) enum Bound {
+    /// The connection is anonymous.
     Nobody,
+    /// The application of the session.
     Application,
-    /// A person, and what the rights stand on.
+    /// A person.
     Person {
+        /// objectGUID of the account.
         object: Uuid,
+        /// The state of the account at the bind. The rights end when the account has another one.
         mark: AccountMark,
     },
 }
@@ -47,20 +52,21 @@ pub(crate) struct Session {
     /// The address of the connection.
     pub(crate) from: IpAddr,
     pub(crate) bound: Bound,
-    /// The application of the connection: it has proved itself here, or the address is its own.
+    /// The credential by which an application has bound on this connection. None: none has.
     proof: Option<SecretProof>,
+    /// The application of the last successful bind: its own, or the one of the person's sign-in.
     application: Option<Uuid>,
 }
 
-/// The words when a person's application is not known.
+/// The message if the application of a person's bind is not known.
 pub(crate) const NO_APPLICATION: &str = "no application is known for this connection: bind as an application first, or \
                                          give one the networks that its people and servers connect from";
 
-/// Seconds before its expiry from which clients are warned of a password that expires: 14 days. Most domains have passwords
-/// of 42 days or more, and clients that show each warning would show it all year.
+/// Seconds before the expiry of a password within which a bind returns a warning: 14 days. Passwords of most domains
+/// expire after 42 days or more, and clients that show every warning would otherwise show one all year.
 const WARNING: u32 = 14 * 86_400;
 
-/// The words when a connection has lost its rights, or never had any.
+/// The message if a connection has lost its rights, or never had any.
 const NOT_BOUND: &str = "nobody is signed in on this connection, or not any more: bind first";
 
 impl Session {
@@ -68,7 +74,7 @@ impl Session {
         Self { from, bound: Bound::Nobody, proof: None, application: None }
     }
 
-    /// The account by a name that no other account has, for what is bound to it.
+    /// A text that differs for every account and application, for data that is bound to the reader.
     pub(crate) fn identity(&self) -> String {
         let application = self.application.unwrap_or_default();
         match &self.bound {
@@ -78,8 +84,8 @@ impl Session {
         }
     }
 
-    /// Who reads, if the rights still hold. They end with the application or its secret, when the account is disabled,
-    /// blocked, expired, or not assigned any more, and when its password changes.
+    /// The reader, if the connection still has its rights. The rights end with the application and its secret; those of
+    /// a person also end when the account is disabled, blocked, expired or no longer assigned, or its password changes.
     pub(crate) fn reader(&self, image: &Image) -> Result<Reader, Outcome> {
         let refused = || Outcome::new(ResultCode::InsufficientAccessRights, NOT_BOUND);
         let app = self.application.and_then(|id| image.application(id)).ok_or_else(refused)?.clone();
@@ -103,7 +109,7 @@ impl Session {
         }
     }
 
-    /// The name of who is signed in (RFC 4532): empty, or `dn:` and a distinguished name.
+    /// The authorization identity (RFC 4532): `dn:` and a distinguished name, or empty on an anonymous connection.
     pub(crate) fn who_am_i(&self, image: &Image) -> String {
         let Ok(reader) = self.reader(image) else { return String::new() };
         match reader.person {
@@ -127,7 +133,8 @@ impl Session {
     }
 }
 
-/// The password for octets that are no text. No account has it. The attempt counts, as with any wrong one.
+/// The password that is checked in place of octets that are not UTF-8. No account has it, so the attempt counts as one
+/// with a wrong password.
 pub(crate) fn impossible_password() -> Password {
     Password::new("\u{fffd}".repeat(8))
 }
@@ -137,8 +144,8 @@ fn application_name(name: &str) -> String {
     format!("cn={name},ou=applications")
 }
 
-/// The name of the application that a distinguished name is of: `cn=NAME,ou=applications`, with or without the name of a
-/// domain behind it.
+/// The NAME in `cn=NAME,ou=applications`, with or without the distinguished name of a domain after it. None: the
+/// distinguished name is not that of an application.
 fn named_application(name: &DistinguishedName) -> Option<&str> {
     let above = name.parent()?;
     let (kind, value) = above.first()?;
@@ -148,7 +155,7 @@ fn named_application(name: &DistinguishedName) -> Option<&str> {
 }
 
 impl LdapDoor {
-    /// Signs in. Before the answer nobody is signed in on the connection.
+    /// Decides a bind. The connection is anonymous until the bind has succeeded (RFC 4513 4).
     pub(crate) async fn bind(&self, session: &mut Session, bind: Bind, arrived: Instant) -> Answered {
         session.bound = Bound::Nobody;
         let refuse = |code, words: &str| (Outcome::new(code, words), None);
@@ -168,7 +175,7 @@ impl LdapDoor {
             if bind.name.is_empty() {
                 return refuse(ResultCode::Success, "");
             }
-            // RFC 4513 5.1.2: clients that forget the password would take it for a sign-in.
+            // RFC 4513 5.1.2: a client that forgets to send the password would mistake success for a sign-in.
             return refuse(ResultCode::UnwillingToPerform, "a bind with a name needs a password");
         }
         // 2. An application.
@@ -213,7 +220,7 @@ impl LdapDoor {
         arrived: Instant,
     ) -> Answered {
         let refuse = |code, words: &str| (Outcome::new(code, words), None);
-        // 1. The application, and the account as it is before the decision: what changes during it ends the rights.
+        // 1. The application, and the state of the account before the decision: a change during it ends the rights.
         if self.follow().await.is_err() {
             return refuse(ResultCode::Unavailable, "the tenant's database fails");
         }
@@ -236,7 +243,7 @@ impl LdapDoor {
         // 3. What it means for the connection.
         let decided = decided.await;
         let Ok(Verdict::Accepted(person)) = &decided else { return not_signed_in(&decided) };
-        // The mark of another account than the name led to would end the rights at once.
+        // The name may have led to another account than the one that signed in. Its mark would end the rights at once.
         let mark = match account {
             Some((object, mark)) if object == person.object => Some(mark),
             Some(_) | None => self.mark_of(&app, person.object).await,
@@ -251,8 +258,9 @@ impl LdapDoor {
         (Outcome::new(ResultCode::Success, ""), None)
     }
 
-    /// Seconds until the password of the person who has signed in expires. None: nobody has, it does not soon, or the database
-    /// fails, for which no sign-in fails.
+    /// Seconds until the password of the person who is signed in expires. None if no person is signed in, if the
+    /// password does not expire within [`WARNING`] seconds, and if the database fails: a bind does not fail for a
+    /// missing warning.
     pub(crate) async fn expires_in(&self, session: &Session) -> Option<u32> {
         let Bound::Person { object, .. } = session.bound else { return None };
         let passwords = self.passwords.clone();
@@ -266,7 +274,8 @@ impl LdapDoor {
     }
 }
 
-/// The name by which an account signs in, and the account with its mark if the directory has it.
+/// The name that is passed to [`SignIns`] for the name in a request. If exactly one account of the application's
+/// domains has that name, also the account and its mark.
 pub(crate) fn account(
     image: &Image,
     app: &LdapApplication,
@@ -298,13 +307,14 @@ pub(crate) fn account(
     }
 }
 
-/// The name by which an account of a domain that the application serves signs in. None: it has none.
+/// The name `DOMAIN\\account` by which an account signs in. None: it has no sAMAccountName, or the application does not
+/// serve its domain.
 pub(crate) fn sign_in_name(tree: &Tree<'_>, object: &SeenObject<'_>) -> Option<String> {
     let domain = &tree.head_of(object)?.netbios_name;
     object.text("sAMAccountName").map(|sam| format!("{domain}\\{sam}"))
 }
 
-/// Who signs in a person of an application over a connection from this address.
+/// The caller of a sign-in over a connection from this address to this application.
 pub(crate) fn caller(app: &LdapApplication, from: IpAddr) -> Caller {
     let application = &app.application;
     Caller {
@@ -317,7 +327,7 @@ pub(crate) fn caller(app: &LdapApplication, from: IpAddr) -> Caller {
     }
 }
 
-/// The answer where a person's sign-in was not accepted.
+/// The answer to a sign-in that was refused or could not be decided.
 pub(crate) fn not_signed_in(decided: &Result<Verdict, NotAuthenticated>) -> Answered {
     let refuse = |code, words: &str| (Outcome::new(code, words), None);
     match decided {
@@ -332,14 +342,14 @@ pub(crate) fn not_signed_in(decided: &Result<Verdict, NotAuthenticated>) -> Answ
     }
 }
 
-/// The answer to a refused sign-in. Clients of AD read the number behind `data`. Without the right password, and for who is
-/// not assigned, there is none.
+/// The answer to a refused sign-in. Clients of AD read the number behind `data`. It is sent only after the right
+/// password of an account that is assigned.
 fn refused(disclosed: Option<Disclosable>) -> Answered {
     let (words, policy) = match disclosed {
         None => ("the name or the password is wrong, or the account may not sign in", None),
         Some(Disclosable::MustChangePassword) => (
             "AcceptSecurityContext error, data 773: the password must be changed first",
-            // Not changeAfterReset: that goes with a bind that succeeds, and SSSD ignores it beside a refusal.
+            // Not changeAfterReset: the draft has it for binds that succeed, and SSSD ignores it in a refusal.
             Some(PasswordPolicyError::PasswordExpired),
         ),
         Some(Disclosable::PasswordExpired) => (
@@ -354,7 +364,7 @@ fn refused(disclosed: Option<Disclosable>) -> Answered {
     (Outcome::new(ResultCode::InvalidCredentials, words), policy)
 }
 
-/// The control of the password policy, for a client that wants it.
+/// The control of the password policy, if the request had it.
 pub(crate) fn policy_control(
     wanted: bool,
     expires_in: Option<u32>,

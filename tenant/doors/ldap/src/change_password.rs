@@ -1,13 +1,14 @@
 //! People change their own passwords (RFC 3062).
 //!
-//! The old password is always needed: [`Passwords`] signs in with it first, so a change is bounded, delayed and written down
-//! as a bind is, and the answer to a wrong one is that of a bind. Whose password it is: that of the person who is signed in on
-//! the connection, who may be named by any name that signs in. On a connection without one the request names the person:
-//! clients whose bind was refused because the password has expired go on so. An application changes nobody's.
+//! Every request needs the old password. [`Passwords`] signs in with it first, so a change is bounded, delayed and
+//! audited as a bind is, and a wrong old password has the answer of a bind. If a person is signed in on the connection,
+//! the request changes that person's password, and may have any name of that person that signs in. On an anonymous
+//! connection the request names the person: clients send this form after a bind that was refused because the password
+//! has expired. An application cannot change a password.
 //!
-//! The connection of a person who changed the password goes on with the rights of before; the person's other connections lose
-//! theirs. One on which nobody was signed in stays so.
-//! Neighbours: [`super::password_modify`] decodes the request, [`super::bind`] has who is signed in.
+//! After a change the connection of the person keeps its rights, and the person's other connections lose theirs. An
+//! anonymous connection stays anonymous.
+//! Neighbours: [`super::password_modify`] decodes the request, [`super::bind`] knows who is signed in.
 
 use super::bind::{
     Answered, Bound, NO_APPLICATION, Session, account, caller, impossible_password, not_signed_in,
@@ -32,18 +33,19 @@ use std::time::Instant;
 use tokio::task::spawn_blocking;
 use uuid::Uuid;
 
-/// Limit on the UTF-16 units of a new password: that of Active Directory.
+/// Limit on a new password, in UTF-16 units. Active Directory has the same one.
 const MAX_NEW_PASSWORD: usize = 256;
 
-/// Whose password it is.
+/// The person whose password a request changes.
 struct Subject {
+    /// The application of the connection.
     app: Arc<LdapApplication>,
     /// The name that signs the person in.
     user: String,
     /// Whether the person is signed in on the connection.
     signed_in: bool,
-    /// The name by which the client named the person who is signed in, where it is not known yet to be theirs, and whose it
-    /// must be.
+    /// A name in the request that the directory in memory does not know, and the objectGUID of the person who is signed
+    /// in. The database decides whether it is a name of that account. None: there is nothing left to decide.
     claimed: Option<(String, Uuid)>,
 }
 
@@ -56,14 +58,14 @@ fn answer_with(code: ResultCode, words: impl Into<String>, error: PasswordPolicy
 }
 
 impl LdapDoor {
-    /// Changes a person's own password. `value` is that of the request.
+    /// Changes a person's own password. `value` is the `requestValue` of the extended request.
     pub(crate) async fn change_password(
         &self,
         session: &mut Session,
         value: Option<&[u8]>,
         arrived: Instant,
     ) -> Answered {
-        // 1. The request, and whose password it is.
+        // 1. The request, and the person whose password it changes.
         let request = match password_modify::decode(value, &Limits::DEFAULT) {
             Ok(request) => request,
             Err((code, words)) => return answer(code, words),
@@ -97,11 +99,11 @@ impl LdapDoor {
         let change = Change { attempt, new: Arc::new(new), caller, session: None };
         let (applications, application) = (self.applications.clone(), app.application.clone());
         let changed = self.passwords.change(change, move || applications.charge(&application, arrived)).await;
-        // 4. What it means.
+        // 4. The result, and the rights of the connection.
         match changed {
             Ok(Changed::Done { object, password_set }) => {
                 if signed_in {
-                    // Without the time the new password could not be told from a later one.
+                    // Without pwdLastSet of the new password a later change would not end the rights.
                     let mark = self.mark_of(&app, object).await.zip(password_set);
                     session.bound = match mark.map(|(mark, at)| mark.expecting(at)) {
                         Some(mark) => Bound::Person { object, mark },
@@ -116,7 +118,7 @@ impl LdapDoor {
     }
 }
 
-/// Whose password is to be changed on this connection, by the name in the request.
+/// The person whose password a request with this name changes on this connection. The error is the answer.
 fn subject(image: &Image, session: &Session, name: Option<&str>) -> Result<Subject, Answered> {
     let parsed = name.and_then(|name| DistinguishedName::parse(name).ok());
     // 1. An application is signed in.
@@ -149,7 +151,7 @@ fn subject(image: &Image, session: &Session, name: Option<&str>) -> Result<Subje
             drop(tree);
             Ok(Subject { app, user, signed_in: true, claimed })
         }
-        // 3. Nobody is.
+        // 3. The connection is anonymous.
         (Err(refused), None) => Err((refused, None)),
         (Err(_), Some(name)) => {
             let Some(app) = session.application(image) else {
@@ -167,7 +169,7 @@ fn of_another() -> Answered {
     answer_with(ResultCode::InsufficientAccessRights, words, PasswordPolicyError::PasswordModNotAllowed)
 }
 
-/// Both passwords, if both were sent and the new one is one.
+/// The old and the new password, if both were sent and the new one is text within the limit. The error is the answer.
 fn both(old: Option<SentPassword>, new: Option<SentPassword>) -> Result<(Password, Password), Answered> {
     let old = match old {
         Some(SentPassword::Text(old)) => old,
@@ -195,7 +197,7 @@ fn both(old: Option<SentPassword>, new: Option<SentPassword>) -> Result<(Passwor
     }
 }
 
-/// The answer where the password was not changed, or it is not known whether it was.
+/// The answer if the password was not changed, and if it is not known whether it was.
 fn not_changed(changed: Changed) -> Answered {
     use PasswordPolicyError as Policy;
     let ask = "change it on a computer of the domain, or ask its administrator";
@@ -229,7 +231,7 @@ fn not_changed(changed: Changed) -> Answered {
     }
 }
 
-/// Why the directory refuses a new password.
+/// The directory's reason to refuse a new password: the error for the control, and the message.
 fn reason(why: &NewRefused) -> (PasswordPolicyError, String) {
     use PasswordPolicyError as Policy;
     match why {

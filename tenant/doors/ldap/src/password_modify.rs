@@ -1,8 +1,8 @@
-//! The value of a Password Modify request (RFC 3062 2): whose password it is, the old one and the new one. Pure.
+//! The value of a Password Modify request (RFC 3062 2): the person, the old password and the new one. Pure.
 //!
-//! The value is split by its own lengths and not by a decoder that would keep copies: each password is copied once, with its
-//! right size, into a type that is wiped.
-//! Neighbours: [`super::message`] has the request around it, `change_password` does what is requested.
+//! The value is split by its own lengths and not by a decoder that would keep copies: each password is copied once,
+//! with its right size, into a type that is wiped.
+//! Neighbours: [`super::message`] decodes the request around it, `change_password` makes the change.
 
 use super::framing::split;
 use super::message::{Limits, entry_name};
@@ -10,23 +10,23 @@ use super::response::ResultCode;
 use landbridge_crypto::secret::Password;
 use zeroize::Zeroizing;
 
-/// What is requested. An empty part counts as absent: no account has an empty name or signs in with an empty password.
+/// A decoded request. An empty part counts as absent: no account has an empty name or signs in with an empty password.
 #[derive(Debug, Default)]
 pub struct PasswordModify {
-    /// The person as the client names them: a distinguished name, or another form of a name. None: who is signed in.
+    /// `userIdentity`: a distinguished name, or another form of a name. None: the person who is signed in.
     pub user: Option<String>,
-    /// The password of before.
+    /// `oldPasswd`
     pub old: Option<SentPassword>,
-    /// The new password. None: the server should make one up.
+    /// `newPasswd`. None: the client requests that the server generates one.
     pub new: Option<SentPassword>,
 }
 
-/// A password as a client sent it.
+/// A password as the client sent it.
 #[derive(Debug)]
 pub enum SentPassword {
-    /// A text.
+    /// Octets that are UTF-8.
     Text(Password),
-    /// Octets that are no UTF-8.
+    /// Octets that are not UTF-8.
     NotText,
 }
 
@@ -36,8 +36,8 @@ const OLD_PASSWORD: u8 = 0x81;
 const NEW_PASSWORD: u8 = 0x82;
 const SEQUENCE: u8 = 0x30;
 
-/// Decodes the value of the request; a request without one has no part at all. The error is the code and the words of the
-/// answer.
+/// Decodes the value of the request. A request without a value has no part. The error is the code and the message of
+/// the answer.
 pub fn decode(value: Option<&[u8]>, limits: &Limits) -> Result<PasswordModify, (ResultCode, &'static str)> {
     const WRONG: (ResultCode, &str) =
         (ResultCode::ProtocolError, "the request to change a password is malformed");

@@ -1,5 +1,5 @@
-//! The page on which a person changes the password, and its form: on the way to an application with a password that has
-//! expired, or from the person's own page.
+//! The page on which a person changes the password, and its form. It is reached from the person's own page, and on the
+//! way to an application with a password that has expired or must be changed.
 //! Neighbours: [`super::sign_in`] shows it when a password must be changed; [`super::own_page`] leads to it.
 
 use super::cookies::{self, DEVICE, FORM, cookie};
@@ -30,29 +30,30 @@ use landbridge_tenant_core::sign_ins::{
 use std::sync::Arc;
 use uuid::Uuid;
 
-/// What a proof of the form is for.
+/// The purpose of the form's proof, so that the proof of another form does not count here.
 const FORM_PURPOSE: &str = "change password";
 /// The values of [`NOTICE`].
 const CHANGED: &str = "changed";
 const OFF: &str = "off";
-/// Limit on the UTF-16 units of a new password: that of Active Directory.
+/// Limit on a new password, in UTF-16 units. Active Directory has the same one.
 const MAX_NEW_PASSWORD: usize = 256;
 
 /// The form, without the passwords.
 struct ChangeForm {
+    /// Where the person goes after the change.
     to: Destination,
-    /// The name as it was typed, or that of the session.
+    /// The name in the form: as it was typed, or that of the session.
     typed: String,
     /// The rules that the page showed.
     rules: Rules,
     named: NamedAccount,
-    /// The session of the person whose password it is.
+    /// The session of the person, if the form came from the own page.
     session: Option<WebSession>,
-    /// When it was read, in seconds since 1970.
+    /// The time at which the form was read, in seconds since 1970.
     now: i64,
 }
 
-/// What the own page says of a change, by the parameter [`NOTICE`].
+/// The notice of the own page for this value of the parameter [`NOTICE`]. None: the value is unknown.
 pub(crate) fn password_notice(text: &str) -> Option<PasswordNotice> {
     match text {
         CHANGED => Some(PasswordNotice::Changed),
@@ -62,7 +63,7 @@ pub(crate) fn password_notice(text: &str) -> Option<PasswordNotice> {
 }
 
 impl OidcDoor {
-    /// The page for a person with a session; without one the way leads to the sign-in. Blocks.
+    /// The page for a person with a session. Without a session the answer is a redirect to the sign-in. Blocks.
     pub(crate) fn change_password_page_of_session(&self, asked: &Asked) -> Checked<Answer> {
         let Some(session) = self.session(asked, unix_now())? else { return Ok(see_other(path::OWN_PAGE)) };
         let Ok(Some(name)) = self.provider.sign_in_name(&session) else { return Ok(self.failure(asked)) };
@@ -76,12 +77,12 @@ impl OidcDoor {
         })
     }
 
-    /// What AD demands of a new password of this account, whose person is known. Blocks.
+    /// The rules of AD for a new password of this account. Only the person of the account may see them. Blocks.
     pub(crate) fn rules_of(&self, object: Uuid) -> Rules {
         self.passwords.rules(object).map(|rules| shown(&rules)).unwrap_or_default()
     }
 
-    /// The form. None: a thread failed.
+    /// The answer to the form. None: a thread failed.
     pub(crate) async fn change_password(
         self: &Arc<Self>,
         asked: &Arc<Asked>,
@@ -98,12 +99,12 @@ impl OidcDoor {
         let session = form.session.as_ref().map(|session| session.id);
         let change = Change { attempt, new, caller, session };
         let changed = self.passwords.change(change, self.admission(&form.to, asked)).await;
-        // 3. What it means.
+        // 3. The answer.
         let (door, of) = (self.clone(), asked.clone());
         blocking(move || door.conclude_change(&of, form, changed)).await
     }
 
-    /// Reads the form, and what is known of the name. The error is the answer. Blocks.
+    /// Reads the form and the account that it names. The error is the answer. Blocks.
     fn read_change(
         &self,
         asked: &Asked,
@@ -116,8 +117,9 @@ impl OidcDoor {
         let to = self.destination(asked, &form)?;
         let now = unix_now();
         let typed = form.get(NAME_FIELD).unwrap_or_default().trim().to_owned();
-        // 2. At the own page a session of the same person goes on after the change. On the way to an application another one
-        //    begins, as by a sign-in.
+        // 2. From the own page the session of the same person continues after the change. On the way to an application
+        //    a
+        //    new session begins, as by a sign-in.
         let session = match self.session(asked, now)?.filter(|_| matches!(to, Destination::OwnPage)) {
             Some(session)
                 if self.provider.sign_in_name(&session).is_ok_and(|name| name.as_ref() == Some(&typed)) =>
@@ -141,7 +143,7 @@ impl OidcDoor {
         if let Some(notice) = wrong_new_password(&old, &new, &repeated) {
             return again(notice, StatusCode::UNPROCESSABLE_ENTITY);
         }
-        // 4. The account, before the password is decided upon.
+        // 4. The account, before the decision about the old password.
         let device = cookie(&asked.headers, DEVICE);
         let Ok(named) = self.provider.named_account(&user, device, asked.from, now) else {
             return again(ChangeNotice::CannotChange, StatusCode::SERVICE_UNAVAILABLE);
@@ -162,19 +164,19 @@ impl OidcDoor {
             |notice, status| self.change_password_page(asked, &to, &typed, (Some(notice), rules), status);
         let sign_in = |notice, status| self.sign_in_page(asked, &to, Some(&typed), Some(notice), status);
         match changed {
-            // 1. It was changed: the session goes on, or begins.
+            // 1. The password was changed: the session continues, or a new one begins.
             Ok(Changed::Done { password_set: None, .. }) => sign_in(Notice::PasswordChanged, StatusCode::OK),
             Ok(Changed::Done { .. }) if session.is_some() => to_own_page(CHANGED),
             Ok(Changed::Done { object, password_set }) => {
                 let person = LetIn { typed: typed.clone(), named, object, changed: password_set };
                 self.let_in(asked, &to, person, now)
             }
-            // 2. It was not, and the person can do something about it.
+            // 2. It was not changed, and the person can correct the form.
             Ok(Changed::Refused(why)) => self.new_password_refused(asked, &to, (&typed, rules), &why),
             Ok(Changed::NotSignedIn(verdict)) => {
                 self.old_password_refused(asked, &to, (&typed, rules), &verdict)
             }
-            // 3. It cannot be changed here: the pages say whom to ask.
+            // 3. It cannot be changed here. The pages name who can help.
             Ok(Changed::Off | Changed::NoAnswer(NoAnswer::NoAgent)) if session.is_some() => to_own_page(OFF),
             Ok(Changed::Off | Changed::NoAnswer(NoAnswer::NoAgent)) => {
                 sign_in(Notice::PasswordExpired, StatusCode::FORBIDDEN)
@@ -192,7 +194,7 @@ impl OidcDoor {
         }
     }
 
-    /// The answer where the old password was not accepted.
+    /// The answer if the old password was not accepted.
     fn old_password_refused(
         &self,
         asked: &Asked,
@@ -210,7 +212,7 @@ impl OidcDoor {
                 self.sign_in_page(asked, to, Some(typed), Some(Notice::AccountExpired), StatusCode::FORBIDDEN)
             }
             Verdict::Refused { .. } | Verdict::Accepted(_) => {
-                // As on the sign-in page, the notice goes by the tries of this browser.
+                // As on the sign-in page, the notice depends on the number of wrong tries of this browser.
                 let tries = cookies::wrong_tries(&asked.headers);
                 let notice = if tries >= super::sign_in::TRIES_UNTIL_NOTICE {
                     ChangeNotice::TooManyTries
@@ -232,7 +234,7 @@ impl OidcDoor {
         }
     }
 
-    /// The answer where the directory refuses the new password: its reason in words.
+    /// The answer if the directory refuses the new password: the page with the reason.
     fn new_password_refused(
         &self,
         asked: &Asked,
@@ -255,7 +257,7 @@ impl OidcDoor {
         self.change_password_page(asked, to, typed, (Some(notice), rules), status)
     }
 
-    /// The page.
+    /// The page with the form.
     pub(crate) fn change_password_page(
         &self,
         asked: &Asked,
@@ -268,7 +270,7 @@ impl OidcDoor {
             Destination::OwnPage => (None, None, path::OWN_PAGE.parse::<Path>()),
             Destination::Application(parts) => {
                 let (_, request, text) = parts.as_ref();
-                // Browsers apply `form-action` to the redirects behind the form.
+                // Browsers apply `form-action` to the redirects that follow a form as well.
                 let target = request.back.redirect_uri.parse::<Link>().ok();
                 (Some(text.clone()), target, format!("{}?{text}", path::AUTHORIZE).parse())
             }
@@ -287,7 +289,7 @@ impl OidcDoor {
     }
 }
 
-/// What is wrong with a new password before anybody is asked. None: nothing.
+/// The fault of a new password that is known without AD. None: it has none.
 fn wrong_new_password(old: &Password, new: &Password, repeated: &Password) -> Option<ChangeNotice> {
     let is_same = |one: &Password, other: &Password| one.lend(|one| other.lend(|other| one == other));
     let units = new.lend(|text| text.encode_utf16().count());
@@ -304,14 +306,14 @@ fn wrong_new_password(old: &Password, new: &Password, repeated: &Password) -> Op
     }
 }
 
-/// A directory's rules as the page shows them.
+/// A directory's rules in the units of the page.
 fn shown(rules: &PasswordRules) -> Rules {
     let PasswordRules { minimum_length, history, complex, minimum_age } = *rules;
     let hours = u32::try_from(minimum_age.div_ceil(3600)).unwrap_or(u32::MAX);
     Rules { minimum_length, history, complex, minimum_age: hours }
 }
 
-/// The way to the person's own page, which says this.
+/// A redirect to the person's own page with this value of [`NOTICE`].
 fn to_own_page(notice: &str) -> Answer {
     see_other(&format!("{}?{NOTICE}={notice}", path::OWN_PAGE))
 }

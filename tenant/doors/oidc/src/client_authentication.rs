@@ -1,4 +1,5 @@
-//! Who a client says that it is, where it calls without a browser (RFC 6749 2.3; RFC 7523 2.2). Pure.
+//! The `client_id` and the credential in a request that a client sends itself (RFC 6749 2.3; RFC 7523 2.2). Nothing is
+//! checked against the registered clients. Pure.
 //! After it: `proven_client` checks the secret or the assertion.
 
 use super::parameters::Parameters;
@@ -10,18 +11,18 @@ use landbridge_tenant_core::provider::client_assertion::{ASSERTION_TYPE, Asserti
 use url::form_urlencoded;
 use zeroize::Zeroizing;
 
-/// Who a client says that it is, and how it proves that.
+/// The `client_id` of a request and its credential.
 #[derive(Debug)]
 pub struct Shown {
     /// `client_id`
     pub id: String,
-    /// What it proves itself with.
+    /// The credential.
     pub proof: Proof,
 }
 
-/// What a client proves itself with.
+/// The credential of a client.
 pub enum Proof {
-    /// Nothing: a public client.
+    /// None: a public client.
     Nothing,
     /// `client_secret`
     Secret(Zeroizing<String>),
@@ -39,7 +40,8 @@ impl std::fmt::Debug for Proof {
     }
 }
 
-/// Who the client says that it is, by one way alone. The error says what is wrong.
+/// Reads the `client_id` and the credential of a request. A request with two credentials is refused. The error says
+/// what is wrong.
 pub fn shown(headers: &HeaderMap, form: &mut Parameters) -> Result<Shown, &'static str> {
     const TWO_WAYS: &str = "the client proves itself in more than one way";
     let in_form = form.get("client_id").map(str::to_owned);
@@ -76,7 +78,7 @@ pub fn shown(headers: &HeaderMap, form: &mut Parameters) -> Result<Shown, &'stat
     }
     let value = Zeroizing::new(STANDARD.decode(value.trim()).map_err(|_| WRONG)?);
     let (id, secret) = std::str::from_utf8(&value).ok().and_then(|text| text.split_once(':')).ok_or(WRONG)?;
-    // RFC 6749 2.3.1: both are form-encoded first, so neither has a sign that separates fields of a form.
+    // RFC 6749 2.3.1: name and secret are form-encoded, so neither contains a character that separates form fields.
     let decoded = |text: &str| {
         if text.contains(['&', '=']) {
             return Err(WRONG);

@@ -1,4 +1,5 @@
-//! What a token is worth at this moment (RFC 7662), and its end by the client that has it (RFC 7009).
+//! The endpoints for introspection (RFC 7662): whether a token is good at this moment; and for revocation (RFC 7009): a
+//! client ends a token of its own.
 
 use super::door::{OidcDoor, private_empty, private_json, refused, unavailable};
 use super::parameters::Parameters;
@@ -45,7 +46,7 @@ impl OidcDoor {
         answer
     }
 
-    /// The revocation endpoint. A token that is none of this client's gets the same answer. Blocks.
+    /// The revocation endpoint. The token of another client has the same answer, and is not ended. Blocks.
     pub(crate) fn revoke(&self, client: &Client, form: &Parameters) -> Answer {
         let Some(token) = form.get("token") else {
             return refused(StatusCode::BAD_REQUEST, "invalid_request", "token is missing");

@@ -1,5 +1,5 @@
-//! The client that a request comes from, proven as a client of its kind must be.
-//! Before it: [`super::client_authentication`] reads what the request says. After it: the endpoints that clients call.
+//! The client that sent a request, authenticated in the way that is registered for it.
+//! Before it: [`super::client_authentication`] reads the credential. After it: the endpoints that clients call.
 
 use super::client_authentication::{Proof, Shown, shown};
 use super::door::{Asked, Checked, OidcDoor, refused, unavailable};
@@ -15,7 +15,7 @@ use landbridge_tenant_core::provider::{Client, OidcKind};
 use std::sync::Arc;
 
 impl OidcDoor {
-    /// The client that sent a form, proven. The error is the answer. Blocks.
+    /// The client that sent a form, authenticated. The error is the answer. Blocks.
     pub(crate) fn proven_client(&self, asked: &Asked, form: &mut Parameters) -> Checked<Arc<Client>> {
         let shown = match shown(&asked.headers, form) {
             Ok(shown) => shown,
@@ -32,7 +32,7 @@ impl OidcDoor {
         })
     }
 
-    /// The client that a request names, if it proves itself as a client of its kind must.
+    /// The client that a request names, if its credential is good and of the registered kind.
     fn prove(&self, asked: &Asked, shown: &Shown) -> Result<Arc<Client>, NotProven> {
         let found = self.provider.client(&shown.id).map_err(|_| NotAuthenticated::Storage)?;
         let client = found.ok_or(NotAuthenticated::Unknown)?;
@@ -52,7 +52,8 @@ impl OidcDoor {
         Ok(client)
     }
 
-    /// Checks the assertion of a client, and notes that it is used. That is a row, so it is charged to the application's rate.
+    /// Checks the assertion of a client, and notes that it is used. The note is a row in the database, so it is charged
+    /// to the application's rate.
     fn check_assertion(
         &self,
         asked: &Asked,
@@ -74,7 +75,7 @@ impl OidcDoor {
         if !client.app.is_near(asked.from) {
             return refuse("from outside its networks");
         }
-        // 2. Once. A copy of one that was used costs the application nothing.
+        // 2. The note that it is used. A copy of a used assertion is refused before it costs the application anything.
         const AGAIN: &str = "the assertion was used before: its jti is not new";
         if self.provider.was_used(client, &used).map_err(|_| NotAuthenticated::Storage)? {
             return refuse(AGAIN);
@@ -86,10 +87,11 @@ impl OidcDoor {
     }
 }
 
-/// Why a client has not proved itself.
+/// The reason why a client is not authenticated.
 enum NotProven {
-    /// In words for its developer.
+    /// The credential is refused, with the reason in words for the client's developer.
     Words(&'static str),
+    /// The client is unknown or over its rate, or the database fails.
     Not(NotAuthenticated),
 }
 

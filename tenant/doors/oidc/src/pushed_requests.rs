@@ -1,8 +1,10 @@
-//! Authorization requests that a client pushes (RFC 9126): checked when they come, and named by the browser once.
+//! Pushed authorization requests (RFC 9126). The client sends a request itself, which is checked at once. The browser
+//! then brings its `request_uri`, which is good once.
 //!
-//! The form of the sign-in page carries a request, as always. That a carried request was pushed is proved by a parameter
-//! beside it, for this browser and these parameters alone, so that the person cannot change it on the way.
-//! Neighbours: [`super::authorization`] checks requests; `authorize.rs` goes on with them.
+//! The form of the sign-in page carries the parameters of a request, whether it was pushed or not. One more parameter
+//! proves that they were pushed. The proof holds for one browser and for these parameters, so the person cannot change
+//! them.
+//! Neighbours: [`super::authorization`] checks requests; `authorize.rs` processes them.
 
 use super::authorization::{Wrong, check};
 use super::door::{Asked, Checked, OidcDoor, private_json, refused, unavailable};
@@ -20,16 +22,16 @@ use serde_json::json;
 
 /// The parameter that proves that a carried request was pushed.
 const PROOF: &str = "pushed";
-/// Bytes that the proof adds to a query: its name, two signs, and 43 characters.
+/// Bytes that the proof adds to a query: its name, `&` and `=`, and 43 characters.
 const PROOF_LENGTH: usize = 52;
-/// The fields of the form that prove the client, and are no part of its request.
+/// The fields of the form that authenticate the client. They are not stored with its request.
 const OF_THE_CLIENT: [&str; 3] = ["client_secret", "client_assertion", "client_assertion_type"];
 
 impl OidcDoor {
-    /// The endpoint. Blocks.
+    /// The endpoint for pushed requests. Blocks.
     pub(crate) fn push(&self, asked: &Asked, client: &Client, form: &Parameters) -> Answer {
         let bad = |code, words| refused(StatusCode::BAD_REQUEST, code, words);
-        // 1. The request, as the browser would bring it.
+        // 1. The request, checked as one that a browser brings.
         if form.get("request_uri").is_some() {
             return bad("invalid_request", "a pushed request names no other one");
         }
@@ -44,7 +46,7 @@ impl OidcDoor {
         if query.len() > MAX_PARAMETERS - PROOF_LENGTH {
             return bad("invalid_request", "the request is too long");
         }
-        // 2. Its row.
+        // 2. Its row in the database.
         if self.applications.charge(&client.app, asked.arrived).is_err() {
             return unavailable();
         }
@@ -57,8 +59,8 @@ impl OidcDoor {
         }
     }
 
-    /// The pushed request that these parameters name, with its proof for this browser. None: they name none. The error is the
-    /// answer. Blocks.
+    /// The pushed request whose `request_uri` is in these parameters, with its proof for this browser. None: they have
+    /// no `request_uri`. The error is the answer. Blocks.
     pub(crate) fn pushed(&self, asked: &Asked, parameters: &Parameters) -> Checked<Option<Parameters>> {
         let Some(uri) = parameters.get("request_uri").filter(|uri| uri.starts_with(REQUEST_URI)) else {
             return Ok(None);
@@ -76,8 +78,8 @@ impl OidcDoor {
         Ok(Some(request.with(PROOF, &proof)))
     }
 
-    /// Whether this browser has brought the request as it was pushed. The page for people without access may have added that
-    /// the password is typed again.
+    /// Whether the parameters are those of a pushed request that this browser brought. `prompt=login` may have been
+    /// added, by the page for people without access.
     pub(crate) fn was_pushed(&self, asked: &Asked, request: &Parameters) -> bool {
         let pushed = request.without(&[PROOF]);
         let is_proof = |pushed: &Parameters| {
