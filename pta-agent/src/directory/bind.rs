@@ -49,6 +49,8 @@ pub struct Validator {
     /// Binds whose name a domain controller knew no account for.
     unknown_names: AtomicU64,
     changes: ChangeSwitch,
+    /// Held while a password is changed whose account's name only the tenant knows.
+    pub(super) unshown: tokio::sync::Mutex<()>,
 }
 
 /// The result of a bind.
@@ -56,6 +58,8 @@ pub struct Validator {
 pub(super) struct Tried {
     /// The verdict. The right password of a protected account has the verdict of a wrong one.
     pub(super) verdict: DirectoryVerdict,
+    /// What the domain controller said.
+    pub(super) said: DirectoryVerdict,
     /// The account's own entry, after a good bind of an ordinary account.
     pub(super) own: Option<OwnEntry>,
     /// The domain controller that answered.
@@ -93,6 +97,7 @@ impl Validator {
             withheld: AtomicU64::new(0),
             unknown_names: AtomicU64::new(0),
             changes: ChangeSwitch::new(config.change_passwords),
+            unshown: tokio::sync::Mutex::default(),
         })
     }
 
@@ -165,7 +170,7 @@ impl Validator {
         self.withheld.fetch_add(u64::from(is_withheld), Ordering::Relaxed);
         let (verdict, counts) = failed_binds::outcome(said, is_protected);
         reservation.settle(counts);
-        Ok(Tried { verdict, own, controller })
+        Ok(Tried { verdict, said, own, controller })
     }
 
     /// A connection to the first domain controller that can be used. The error: there is none by `by`, and why.

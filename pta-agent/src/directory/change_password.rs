@@ -39,6 +39,11 @@ const FOR_THE_BIND: Duration = Duration::from_secs(2);
 const WRONG_PASSWORD: [i32; 2] = [24, 31];
 /// KDC_ERR_C_PRINCIPAL_UNKNOWN
 const UNKNOWN_NAME: i32 = 6;
+/// KDC_ERR_POLICY, KDC_ERR_CLIENT_REVOKED: the account may not have this ticket, here or now.
+const NOT_PERMITTED: [i32; 2] = [12, 18];
+/// Results of the service after which nothing was changed (RFC 3244 2): it did not understand the request, did not accept
+/// who sent it, or refuses the new password. A hard error is none of them.
+const UNCHANGED: [u16; 6] = [1, 3, 4, 5, 6, 7];
 /// KRB5_KPASSWD_ACCESSDENIED (RFC 3244 2)
 const ACCESS_DENIED: u16 = 5;
 /// Names of the KDC's own account and of the service for passwords. No person has them.
@@ -50,8 +55,18 @@ enum Exchanged {
     Changed,
     /// The new password was refused. The answer is authenticated, or no request was sent.
     Refused(NewRefused),
+    /// The service failed: these are its words. The answer is authenticated, and does not say that nothing was changed.
+    Failed(NewRefused),
     /// The request was sent, and there is no answer that can be trusted.
     NotKnown,
+}
+
+/// The account whose password is changed.
+struct Named {
+    /// sAMAccountName.
+    name: String,
+    /// Whether the account's own entry has shown the name. Otherwise the tenant sent it.
+    is_shown: bool,
 }
 
 impl Validator {
@@ -70,7 +85,7 @@ impl Validator {
             return Err(NoVerdict { why: Decline::ChangesNoPasswords, tried: false });
         }
         if !may_be_tried(&new) {
-            return Ok(ChangeOutcome::NewRefused(NewRefused::TooShort { minimum: 1 }));
+            return Ok(ChangeOutcome::NewRefused(NewRefused::NotComplex));
         }
         // 2. The old password, tried as in a sign-in.
         let tried =
@@ -89,30 +104,47 @@ impl Validator {
             Some(Tried { verdict, .. }) => return self.old_refused(*verdict, arrived).await,
             None => return self.old_refused(DirectoryVerdict::Wrong, arrived).await,
         };
-        let is_shown = shown.is_some();
-        let name = shown.unwrap_or(account).to_owned();
+        let named = Named { name: shown.unwrap_or(account).to_owned(), is_shown: shown.is_some() };
         let Some(controller) = tried.map(|tried| tried.controller) else {
             return Err(NoVerdict { why: Decline::NoDirectory, tried: false });
         };
         // 3. The change, at the domain controller that has just answered.
+        //    Each name that only the tenant knows may be a lie that costs another account a bad password. So these go one
+        //    at a time, and the first lie stops all that wait.
         let until = by.checked_sub(FOR_THE_BIND).unwrap_or(by);
-        let exchanged = self.exchange(controller.config(), (&name, old), &new, until).await?;
-        if let Exchanged::Refused(why) = exchanged {
-            return Ok(ChangeOutcome::NewRefused(why));
-        }
+        let turn = match named.is_shown {
+            true => None,
+            false => match tokio::time::timeout_at(until.into(), self.unshown.lock()).await {
+                Ok(turn) if self.changes().is_on() => Some(turn),
+                Ok(_) => return Err(NoVerdict { why: Decline::ChangesNoPasswords, tried: false }),
+                Err(_) => return Err(NoVerdict { why: Decline::TooLate, tried: false }),
+            },
+        };
+        let exchanged = self.exchange(requested, controller.config(), (&named, old), &new, until).await?;
+        let (was_changed, failed) = match exchanged {
+            Exchanged::Refused(why) => return Ok(ChangeOutcome::NewRefused(why)),
+            Exchanged::Failed(why) => (false, Some(why)),
+            Exchanged::Changed => (true, None),
+            Exchanged::NotKnown => (false, None),
+        };
         // 4. The account whose password was changed, by a bind at the same domain controller: others may not have the
         //    change yet.
-        let was_changed = matches!(exchanged, Exchanged::Changed);
-        match self.try_password(requested, &new, Some(&controller), by).await {
+        let tried = self.try_password(requested, &new, Some(&controller), by).await;
+        drop(turn);
+        match tried {
             Ok(Tried { verdict: DirectoryVerdict::Valid, own, .. }) => {
                 return Ok(ChangeOutcome::Changed { password_set: own.and_then(|own| own.password_set) });
             }
             // The name that the tenant sent is another account's than the SID, or a protected account's.
-            Ok(Tried { verdict: DirectoryVerdict::Wrong, .. })
+            Ok(Tried { said: DirectoryVerdict::Wrong | DirectoryVerdict::Valid, .. })
             | Err(NoVerdict { why: Decline::OtherAccount, .. })
-                if was_changed && !is_shown =>
+                if was_changed && !named.is_shown =>
             {
-                self.changes().stop(requested, &name, now());
+                self.changes().stop(requested, (&named.name, true), now());
+            }
+            // The same domain controller has said that it failed, and that the new password is wrong.
+            Ok(Tried { said: DirectoryVerdict::Wrong, .. }) if let Some(why) = failed => {
+                return Ok(ChangeOutcome::NewRefused(why));
             }
             Ok(_) | Err(_) => {}
         }
@@ -132,14 +164,16 @@ impl Validator {
     /// Requests the ticket of a domain controller's KDC, and the change of its service for passwords.
     async fn exchange(
         &self,
+        requested: &RequestedAccount,
         controller: &ControllerConfig,
-        (name, old): (&str, Password),
+        (named, old): (&Named, Password),
         new: &Password,
         by: Instant,
     ) -> Result<Exchanged, NoVerdict> {
         let no = |why| NoVerdict { why, tried: false };
         // 1. The ticket. If the name is another account's, that account gets a bad password.
-        let other_account = NoVerdict { why: Decline::OtherAccount, tried: true };
+        let name = named.name.as_str();
+        let other_account = NoVerdict { why: Decline::OtherAccount, tried: false };
         if SERVICES.iter().any(|service| name.eq_ignore_ascii_case(service)) {
             return Err(other_account);
         }
@@ -155,19 +189,36 @@ impl Validator {
                 );
                 return Err(no(if Instant::now() >= by { Decline::TooLate } else { Decline::NoDirectory }));
             }
-            Err(NoTicket::Refused(Error::Refused(refusal)))
-                if refusal.code == UNKNOWN_NAME || WRONG_PASSWORD.contains(&refusal.code) =>
-            {
-                tracing::error!("the KDC does not know the old password of the name that the tenant sent");
+            Err(NoTicket::Refused(Error::Refused(refusal))) if refusal.code == UNKNOWN_NAME => {
+                tracing::error!(
+                    "the KDC does not know the name of the account whose password is to be changed"
+                );
                 return Err(other_account);
             }
-            Err(NoTicket::Refused(error)) => return Ok(Exchanged::Refused(other_reason(&error.to_string()))),
+            // The domain controller has just accepted this password for the account.
+            Err(NoTicket::Refused(Error::Refused(refusal))) if WRONG_PASSWORD.contains(&refusal.code) => {
+                if !named.is_shown {
+                    self.changes().stop(requested, (name, false), now());
+                }
+                return Err(NoVerdict { why: Decline::OtherAccount, tried: true });
+            }
+            Err(NoTicket::Refused(Error::Refused(refusal))) if NOT_PERMITTED.contains(&refusal.code) => {
+                return Ok(Exchanged::Refused(NewRefused::NotPermitted));
+            }
+            // Not authenticated, and not about the new password: another agent may do better.
+            Err(NoTicket::Refused(error)) => {
+                tracing::warn!(controller = controller.name, %error, "no ticket for a change of password");
+                return Err(no(Decline::NoDirectory));
+            }
         };
         // 2. The change.
         let begun = PasswordChange::begin(&ticket, new, now(), &mut SystemRandom);
         let (change, request) = match begun {
             Ok(begun) => begun,
-            Err(error) => return Ok(Exchanged::Refused(other_reason(&error.to_string()))),
+            Err(error) => {
+                tracing::warn!(controller = controller.name, %error, "no request for a change of password");
+                return Err(no(Decline::NoDirectory));
+            }
         };
         let reply = match kerberos_port::exchange(controller, password_change::PORT, &request, by).await {
             Ok(reply) => reply,
@@ -183,7 +234,8 @@ impl Validator {
         match change.answer(&reply, now()) {
             Ok(Outcome::Changed) => Ok(Exchanged::Changed),
             Ok(Outcome::Refused { code, meaning, reason }) => {
-                Ok(Exchanged::Refused(refused(code, meaning, reason)))
+                let why = refused(code, meaning, reason);
+                Ok(if UNCHANGED.contains(&code) { Exchanged::Refused(why) } else { Exchanged::Failed(why) })
             }
             Err(why) => {
                 tracing::warn!(controller = controller.name, %why, "the answer to a change of password is not trusted");
@@ -206,7 +258,6 @@ async fn ticket(client: &Client, controller: &ControllerConfig, by: Instant) -> 
     loop {
         let reply = kerberos_port::exchange(controller, KDC, &request, by).await;
         let reply = reply.map_err(NoTicket::NoReply)?;
-        // Deriving the key of a password uses a core for up to a second.
         match exchange.answer(&reply, now(), &mut SystemRandom).map_err(NoTicket::Refused)? {
             Next::Send(next) => request = next,
             Next::Done(ticket) => return Ok(*ticket),

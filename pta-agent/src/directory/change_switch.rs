@@ -15,8 +15,10 @@ pub struct ChangesStopped {
     pub at: i64,
     /// objectGUID of the account whose password the tenant requested to change.
     pub object: Uuid,
-    /// The sAMAccountName that the tenant sent. The password of the account with this name was changed.
+    /// The sAMAccountName that the tenant sent, which is another account's.
     pub name: String,
+    /// Whether the password of the account with this name was changed. Otherwise that account got a bad password.
+    pub changed: bool,
 }
 
 /// What an administrator does after a stop.
@@ -25,11 +27,12 @@ pub const AFTER_STOP: &str = "find out why the tenant requested this, then start
 impl ChangesStopped {
     /// The reason and its age, for the log and `status`. `now` is in seconds since 1970.
     pub fn in_words(&self, now: i64) -> String {
-        let Self { at, object, name } = self;
+        let Self { at, object, name, changed } = self;
+        let what = if *changed { "whose password was changed" } else { "which got one bad password" };
         format!(
-            "stopped {} s ago: for the account {object} the tenant sent the name {name:?}, whose password was changed. The \
-             account of that name is another one or a protected one, so the tenant lies or is wrong about names. This \
-             process changes no further password",
+            "stopped {} s ago: for the account {object} the tenant sent the name {name:?}, {what}. The account of that name \
+             is another one or a protected one, so the tenant lies or is wrong about names. This process changes no \
+             further password",
             now.saturating_sub(*at)
         )
     }
@@ -63,11 +66,12 @@ impl ChangeSwitch {
         self.stopped.get()
     }
 
-    /// Stops changes until the process ends: the password of the account `name` was changed, and it is not that of an
-    /// ordinary account with the SID that the tenant sent. `now` is the time since 1970. The first reason is kept.
-    pub(super) fn stop(&self, requested: &RequestedAccount, name: &str, now: Duration) {
+    /// Stops changes until the process ends: the tenant sent a name that is not that of an ordinary account with the SID
+    /// that it sent, and the account with the name had its password changed, or got a bad password. `now` is the time since
+    /// 1970. The first reason is kept.
+    pub(super) fn stop(&self, requested: &RequestedAccount, (name, changed): (&str, bool), now: Duration) {
         let at = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
-        let stopped = ChangesStopped { at, object: requested.object, name: name.to_owned() };
+        let stopped = ChangesStopped { at, object: requested.object, name: name.to_owned(), changed };
         tracing::error!("changes of password are {}. To do: {AFTER_STOP}", stopped.in_words(at));
         let _ = self.stopped.set(stopped);
     }
@@ -82,10 +86,11 @@ mod tests {
         let account = |object| RequestedAccount { object: Uuid::from_u128(object), sid: None };
         let switch = ChangeSwitch::new(true);
         assert!(switch.is_on() && switch.stopped().is_none());
-        switch.stop(&account(1), "anna", Duration::from_secs(70));
-        switch.stop(&account(2), "bernd", Duration::from_secs(80));
+        switch.stop(&account(1), ("anna", false), Duration::from_secs(70));
+        switch.stop(&account(2), ("bernd", true), Duration::from_secs(80));
         assert!(switch.is_configured() && !switch.is_on());
-        let first = ChangesStopped { at: 70, object: Uuid::from_u128(1), name: "anna".to_owned() };
+        let first =
+            ChangesStopped { at: 70, object: Uuid::from_u128(1), name: "anna".to_owned(), changed: false };
         assert_eq!(switch.stopped(), Some(&first));
         assert!(!ChangeSwitch::new(false).is_on());
     }

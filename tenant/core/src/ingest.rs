@@ -28,6 +28,7 @@ use landbridge_tenant_rules::model::Domain;
 use landbridge_tenant_rules::model::Writer;
 use landbridge_tenant_store::Writing;
 use landbridge_tenant_store::tables::domains;
+use landbridge_tenant_store::tables::password_changes::BELIEVED;
 use landbridge_tenant_store::tables::{audit, digests, links, names, objects, password_changes};
 use landbridge_tenant_store::{Store, StoreError, Trouble};
 use landbridge_wire::bounded::{List, Text};
@@ -281,6 +282,8 @@ fn sweep(page: &record::Page<'_>, upload: &Upload, outcome: &mut Outcome) -> Res
         outcome.erased += u32::from(digests::erase(writing, object)?);
         outcome.swept += 1;
     }
+    // A wish that came after its record was read waits for the next one.
+    password_changes::forget_wanted(writing, domain.id, now.saturating_sub(BELIEVED))?;
     let dropped = links::drop_unnamed(writing, domain.id, upload.cycle, now)?;
     outcome.links = outcome.links.saturating_add(u32::try_from(dropped).unwrap_or(u32::MAX));
     Ok(())

@@ -13,27 +13,32 @@ use crate::sign_ins::{AskAgents, Attempt, Caller, Disclosable, SignIns, Unavaila
 use landbridge_crypto::secret::Password;
 use landbridge_tenant_rules::account_state::{Account, TICKS_A_SECOND, password_expires_at, unix_seconds};
 use landbridge_tenant_rules::counts::Counts;
-use landbridge_tenant_rules::model::{Attributes, ChangePolicy, NewPasswords, Policy, Principal};
+use landbridge_tenant_rules::model::{Attributes, NewPasswords, Policy, Principal};
 use landbridge_tenant_rules::names::Whose;
-use landbridge_tenant_rules::privileged::is_privileged;
+use landbridge_tenant_rules::privileged::{is_privileged, rid_of};
 use landbridge_tenant_rules::relay::{AgentAnswer, NoAnswer, PasswordPair};
 use landbridge_tenant_rules::sign_in::{Facts, effects_of_change};
+use landbridge_tenant_store::facts::{self, KnownAccount};
 use landbridge_tenant_store::policies::password_policy;
 use landbridge_tenant_store::tables::{audit, changes, digests, names, password_changes};
-use landbridge_tenant_store::{Store, StoreError, Writing, facts};
+use landbridge_tenant_store::{Store, StoreError, Writing};
 use landbridge_wire::change::ChangeOutcome;
 pub use landbridge_wire::change::{NewRefused, PasswordRules};
 use landbridge_wire::upload::Stamp;
+use std::cell::Cell;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::task::spawn_blocking;
 use uuid::Uuid;
 
 /// Limit on the seconds between a pwdLastSet that an agent sends and this machine's clock: twice the difference that
 /// Kerberos allows. A pwdLastSet far in the future would keep the digest of the new password out.
 const MOST_SKEW: i64 = 600;
-/// Seconds within which phs brings the digest of a password that was changed. It needs one; this allows for an hour in which
-/// it does not run.
+/// Seconds after which it is noted that phs has not brought the digest of a password that was changed. It needs one.
 const CONFIRMED: i64 = 3600;
+
+/// Pauses before each try to write down what an agent answered: the database may be busy.
+const WRITES: [Duration; 3] = [Duration::ZERO, Duration::from_secs(1), Duration::from_secs(3)];
 
 /// The handle on changes of password.
 #[derive(Clone)]
@@ -81,6 +86,8 @@ pub enum Changed {
     Done {
         /// The account: objectGUID.
         object: Uuid,
+        /// Whether the session in which the person asked goes on.
+        session_goes_on: bool,
         /// The new pwdLastSet, a FILETIME. None: it is not known, and all sessions have ended.
         password_set: Option<i64>,
     },
@@ -121,8 +128,7 @@ impl Passwords {
     /// expired or must be changed. Blocks.
     pub fn offer(&self, object: Uuid, required: bool) -> Result<Offer, StoreError> {
         let known = self.store.read(|reading| facts::known_account(reading, object, None))?;
-        let Some(domain) = known.map(|known| known.domain) else { return Ok(Offer::Off) };
-        Ok(self.offer_of(domain.id, domain.change_passwords, required))
+        Ok(known.map_or(Offer::Off, |known| self.offer_of(&known, required)))
     }
 
     /// The rules of AD for a new password of this account, as far as they are known; AD decides. Only the person of the
@@ -168,10 +174,14 @@ impl Passwords {
         self.store.read(|reading| Ok(names::whose(reading, name)? == Whose::One(object)))
     }
 
-    fn offer_of(&self, domain: i64, policy: ChangePolicy, required: bool) -> Offer {
-        if !policy.allows(required) {
+    fn offer_of(&self, known: &KnownAccount, required: bool) -> Offer {
+        let KnownAccount { object, domain, attributes, .. } = known;
+        // Privileged accounts are out of reach even if the domain permits their digests.
+        let rid = object.sid.as_ref().and_then(|sid| rid_of(sid, &domain.sid));
+        let is_out_of_reach = object.privileged || rid.is_none_or(|rid| is_privileged(rid, attributes));
+        if is_out_of_reach || !domain.change_passwords.allows(required) {
             Offer::Off
-        } else if self.agents.changes_passwords(domain) {
+        } else if self.agents.changes_passwords(domain.id) {
             Offer::Possible
         } else {
             Offer::NoAgent
@@ -236,14 +246,25 @@ impl Passwords {
         let pair = PasswordPair { account: ready.name.clone(), old: old.clone(), new };
         let answer = self.agents.clone().change(ready.domain, ready.account, pair).await;
         // 4. What follows is written down.
-        let of = self.clone();
-        let concluded = spawn_blocking(move || of.conclude(&ready, &caller, (&old, session), answer)).await;
-        drop(turn);
-        match concluded {
-            Ok(Ok(changed)) => changed,
-            // AD may have made the change, so no other answer is true.
-            Ok(Err(_)) | Err(_) => Changed::NotKnown,
+        let parts = Arc::new((ready, caller, old, answer));
+        for pause in WRITES {
+            tokio::time::sleep(pause).await;
+            let (of, parts) = (self.clone(), parts.clone());
+            let concluded = spawn_blocking(move || {
+                let (ready, caller, old, answer) = parts.as_ref();
+                of.conclude(ready, caller, (old, session), answer)
+            });
+            match concluded.await {
+                Ok(Ok(changed)) => return changed,
+                Ok(Err(error)) => {
+                    tracing::error!(%object, %error, "the answer to a change of password cannot be written down");
+                }
+                Err(_) => break,
+            }
         }
+        drop(turn);
+        // AD may have made the change, so no other answer is true.
+        Changed::NotKnown
     }
 
     /// Reads the account. The inner error is the answer to the person. Blocks.
@@ -265,23 +286,18 @@ impl Passwords {
         let (Some(rid), Some(name)) = (account.rid, account.attributes.sam_account_name.clone()) else {
             return refused(Why::NoSid);
         };
-        // Privileged accounts are refused even if the domain permits their digests.
         let (known, digest) = self.store.read(|reading| {
             Ok((facts::known_account(reading, object, None)?, digests::find(reading, object)?))
         })?;
         let Some(known) = known else { return refused(Why::UnknownName) };
-        if known.object.privileged || is_privileged(rid, &known.attributes) {
-            return refused(Why::Privileged);
-        }
-        let (row, policy) = (known.domain.id, known.domain.change_passwords);
-        match self.offer_of(row, policy, required) {
+        match self.offer_of(&known, required) {
             Offer::Possible => {}
             Offer::Off => return Ok(Err(Changed::Off)),
             Offer::NoAgent => return Ok(Err(Changed::NoAnswer(NoAnswer::NoAgent))),
         }
         let account = Principal { object, rid };
         let digest = digest.map(|digest| digest.stamp);
-        Ok(Ok(Ready { object, domain: row, account, name, digest, facts }))
+        Ok(Ok(Ready { object, domain: known.domain.id, account, name, digest, facts }))
     }
 
     /// Writes down the answer of an agent. Blocks.
@@ -290,7 +306,7 @@ impl Passwords {
         ready: &Ready,
         caller: &Caller,
         (old, session): (&Password, Option<Uuid>),
-        answer: AgentAnswer<ChangeOutcome>,
+        answer: &AgentAnswer<ChangeOutcome>,
     ) -> Result<Changed, StoreError> {
         let now = unix_now();
         let object = ready.object;
@@ -299,18 +315,26 @@ impl Passwords {
         let changed = match &answer.outcome {
             Ok(ChangeOutcome::Changed { password_set }) => {
                 let password_set = password_set.filter(|at| is_about_now(*at, now));
-                self.note_change("password-changed", ready, caller, now, |writing, _| {
+                let session_goes_on = Cell::new(false);
+                let entry = ("password-changed", password_set);
+                self.note_change(entry, ready, caller, now, |writing, dropped| {
                     if digests::find(writing, object)?.is_none() {
-                        password_changes::note(writing, object, ready.digest.as_ref(), password_set, now)?;
+                        let dropped = dropped.or(ready.digest.as_ref());
+                        password_changes::note(writing, object, dropped, password_set, now)?;
                     }
-                    let ended = end_others_after_change(writing, (object, session), password_set, now)?;
+                    let (goes_on, ended) =
+                        end_others_after_change(writing, (object, session), password_set, now)?;
+                    session_goes_on.set(goes_on);
                     Ok(format!("sessions ended: {ended}{by}"))
                 })?;
-                Changed::Done { object, password_set }
+                // The new password may have been tried before, and AD has refused it then.
+                self.sign_ins.forget_refused(object);
+                Changed::Done { object, session_goes_on: session_goes_on.get(), password_set }
             }
             Ok(ChangeOutcome::NotKnown) => {
-                self.note_change("password-change-not-known", ready, caller, now, |writing, erased| {
-                    if erased {
+                let entry = ("password-change-not-known", None);
+                self.note_change(entry, ready, caller, now, |writing, dropped| {
+                    if dropped.is_some() {
                         password_changes::want(writing, object, now)?;
                     }
                     Ok(by.trim_start_matches(", ").to_owned())
@@ -332,33 +356,31 @@ impl Passwords {
             }
         };
         // 2. The counters.
-        self.sign_ins.settle(
-            &ready.facts,
-            caller,
-            old,
-            effects_of_change(&ready.facts, &answer, now),
-            now,
-        )?;
+        let effects = effects_of_change(&ready.facts, answer, now);
+        if let Err(error) = self.sign_ins.settle(&ready.facts, caller, old, effects, now) {
+            // What AD did stands, and the answer with it.
+            tracing::error!(%object, %error, "the counters after a change of password cannot be written");
+        }
         Ok(changed)
     }
 
     /// Writes down, in one transaction, a change that AD made or may have made: drops the digest of the old password,
-    /// and appends the audit entry `action`. `rest` writes what else follows, receives whether a digest was dropped,
-    /// and returns the detail of the entry.
+    /// and appends the audit entry `action`. `password_set` is the new pwdLastSet, if it is known. `rest` writes what else
+    /// follows, receives the stamp of the digest that was dropped, and returns the detail of the entry.
     fn note_change(
         &self,
-        action: &'static str,
+        (action, password_set): (&'static str, Option<i64>),
         ready: &Ready,
         caller: &Caller,
         now: i64,
-        rest: impl Fn(&Writing<'_>, bool) -> Result<String, StoreError>,
+        rest: impl Fn(&Writing<'_>, Option<&Stamp>) -> Result<String, StoreError>,
     ) -> Result<(), StoreError> {
         let erased = self.store.write(action, |writing| {
-            let erased = drop_digest(writing, ready)?;
-            let detail = rest(writing, erased)?;
+            let dropped = drop_digest(writing, ready, password_set)?;
+            let detail = rest(writing, dropped.as_ref())?;
             changes::note_object(writing, ready.object, now)?;
             audit::append(writing, now, &caller.actor, action, &ready.object.to_string(), &detail)?;
-            Ok(erased)
+            Ok(dropped.is_some())
         })?;
         self.counts.digests_erased.add(u64::from(erased));
         Ok(())
@@ -378,28 +400,40 @@ impl Passwords {
     }
 }
 
-/// Changes of password that an agent reported more than an hour ago, and of which phs has brought nothing: the digest that
-/// holds is requested again. Either phs does not run, or the agent did not say the truth. Blocks.
+/// Doubts the changes of password that an agent reported, and of which phs has brought nothing. After an hour the audit log
+/// says so: phs does not run, domain controllers replicate slowly, or the agent did not say the truth. After a day the digest
+/// that holds is requested. Returns the number of doubted changes. Blocks.
 pub fn doubt_unconfirmed(store: &Store, now: i64) -> Result<usize, StoreError> {
     store.write("password-changes-doubt", |writing| {
-        let doubted = password_changes::doubt(writing, now.saturating_sub(CONFIRMED), now)?;
-        for object in &doubted {
-            let (action, detail) =
-                ("password-change-unconfirmed", "no digest of the new password has arrived");
-            audit::append(writing, now, "tenant", action, &object.to_string(), detail)?;
+        let doubted = password_changes::doubt(writing, now.saturating_sub(CONFIRMED))?;
+        let disbelieved = password_changes::disbelieve(writing, now)?;
+        for (objects, detail) in [
+            (&doubted, "phs has brought no digest of the new password within an hour"),
+            (&disbelieved, "nor within a day: the digest that holds is requested"),
+        ] {
+            for object in objects {
+                let subject = object.to_string();
+                audit::append(writing, now, "tenant", "password-change-unconfirmed", &subject, detail)?;
+            }
         }
         Ok(doubted.len())
     })
 }
 
-/// Drops the digest of the old password. False: there is none, or phs has sent another one since the request went to
-/// the agent.
-fn drop_digest(writing: &Writing<'_>, ready: &Ready) -> Result<bool, StoreError> {
-    let held = digests::find(writing, ready.object)?.map(|digest| digest.stamp);
-    if held.is_none() || held != ready.digest {
-        return Ok(false);
-    }
-    digests::erase(writing, ready.object)
+/// Drops the digest of the old password, and returns its stamp. None: there is none, or phs has sent that of the new one
+/// since the request went to the agent. `password_set` is the new pwdLastSet, if it is known.
+fn drop_digest(
+    writing: &Writing<'_>,
+    ready: &Ready,
+    password_set: Option<i64>,
+) -> Result<Option<Stamp>, StoreError> {
+    let Some(held) = digests::find(writing, ready.object)?.map(|digest| digest.stamp) else {
+        return Ok(None);
+    };
+    let written = i64::try_from(held.time).unwrap_or(i64::MAX);
+    let is_of_before = ready.digest.as_ref() == Some(&held)
+        || password_set.is_some_and(|set| written < set / TICKS_A_SECOND);
+    Ok(if is_of_before && digests::erase(writing, ready.object)? { Some(held) } else { None })
 }
 
 /// Whether a FILETIME is within [`MOST_SKEW`] seconds of `now`, which is in seconds since 1970.

@@ -128,6 +128,11 @@ impl SignIns {
         self.0.counters.settle(&settled, settle, charge)
     }
 
+    /// Forgets the passwords that AD refused for an account: it has another one now.
+    pub(crate) fn forget_refused(&self, object: Uuid) {
+        self.0.counters.forget_refused(object);
+    }
+
     /// Raises the alarm about agents that contradict digests, until `stop` is set.
     pub async fn watch_agents(self, mut stop: watch::Receiver<bool>) {
         loop {

@@ -13,9 +13,9 @@ use landbridge_tenant_core::passwords;
 use landbridge_tenant_core::provider::Provider;
 use landbridge_tenant_rules::counts::Counts;
 use landbridge_tenant_rules::lockout::KNOWN_SECONDS;
+use landbridge_tenant_store::Store;
 use landbridge_tenant_store::erase::due_before;
-use landbridge_tenant_store::tables::{audit, known_sources, objects, password_changes};
-use landbridge_tenant_store::{Store, Writing};
+use landbridge_tenant_store::tables::{audit, known_sources, objects};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::watch;
@@ -76,7 +76,6 @@ impl Chores {
                 blocking.delete_old_audit_entries(now);
                 blocking.forget_old_sources(now);
                 blocking.doubt_unconfirmed_changes(now);
-                blocking.forget_wanted_digests(now);
                 blocking.erase_due_objects(now);
                 blocking.tend_provider(now);
             });
@@ -151,7 +150,7 @@ impl Chores {
         }
     }
 
-    /// Requests the digests again that should have arrived after a change of password.
+    /// Doubts the changes of password of which no digest has arrived.
     fn doubt_unconfirmed_changes(&self, now: i64) {
         match passwords::doubt_unconfirmed(&self.store, now) {
             Ok(0) => {}
@@ -161,15 +160,6 @@ impl Chores {
                  `password-change-unconfirmed` in the audit log"
             ),
             Err(error) => tracing::error!(%error, "unconfirmed changes of password cannot be read"),
-        }
-    }
-
-    /// Forgets the digests that were requested from phs a day ago: it does not carry these passwords.
-    fn forget_wanted_digests(&self, now: i64) {
-        let before = now.saturating_sub(86_400);
-        let forget = |writing: &Writing<'_>| password_changes::forget_wanted(writing, before);
-        if let Err(error) = self.store.write("wanted-digests-forget", forget) {
-            tracing::error!(%error, "digests that no phs has cannot be forgotten");
         }
     }
 

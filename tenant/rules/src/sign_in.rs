@@ -447,12 +447,13 @@ pub fn effects_of_change(facts: &Facts, asked: &AgentAnswer<ChangeOutcome>, now:
         Ok(ChangeOutcome::Changed { .. }) => Ok(wire::DirectoryVerdict::Valid),
         Ok(ChangeOutcome::OldRefused(verdict)) => Ok(*verdict),
         // The old password was right, and AD has counted nothing.
-        Ok(ChangeOutcome::NewRefused(_) | ChangeOutcome::NotKnown) => {
-            Ok(wire::DirectoryVerdict::PasswordExpired)
-        }
+        Ok(ChangeOutcome::NewRefused(_)) => Ok(wire::DirectoryVerdict::PasswordExpired),
+        // The agent has tried the new password as well, and AD has counted it if the change was not made.
+        Ok(ChangeOutcome::NotKnown) => Err(NoAnswer::TooLate),
         Err(why) => Err(*why),
     };
-    let as_sign_in = AgentAnswer { outcome, agent: asked.agent, tried: asked.tried };
+    let least = u32::from(asked.outcome == Ok(ChangeOutcome::NotKnown));
+    let as_sign_in = AgentAnswer { outcome, agent: asked.agent, tried: asked.tried.max(least) };
     let password_set = facts.account.as_ref().and_then(|account| account.attributes.pwd_last_set);
     let settle = match outcome {
         Ok(verdict) if !verdict.follows_right_password() => {

@@ -31,7 +31,7 @@ pub const TABLES: [(&str, &str); 14] = [
         "web_sessions",
         "id, hash, object, password_set, made_at, seen_at, ends_at, device, address, awaits_until",
     ),
-    ("password_changes", "object, stamp, set_at, wanted, changed_at"),
+    ("password_changes", "object, stamp, set_at, expected, doubted, wanted_at, changed_at"),
     (
         "grants",
         "id, app, object, session, scopes, nonce, redirect_uri, challenge, signed_in_at, hash, code_until, ends_at",

@@ -124,7 +124,9 @@ const STEPS: [&str; 3] = [
          object      BLOB PRIMARY KEY,
          stamp       BLOB,
          set_at      INTEGER,
-         wanted      INTEGER NOT NULL,
+         expected    INTEGER NOT NULL,
+         doubted     INTEGER NOT NULL,
+         wanted_at   INTEGER,
          changed_at  INTEGER NOT NULL
      ) STRICT, WITHOUT ROWID;
      ALTER TABLE signin_names ADD COLUMN hash BLOB;

@@ -493,6 +493,7 @@ fn a_lying_tenant_changes_no_password_of_a_protected_account_and_one_that_expire
     let stage = Stage::new(50, 0);
     stage.domain.set_policy(json!({"lockoutThreshold": "10", "minPwdAge": "0"})).unwrap();
     let (admin, guarded, ordinary, expired, other) = (person(1), person(2), person(3), person(4), person(5));
+    let victims = [person(8), person(9), person(10)];
     stage.domain.set_member("Domain Admins", &admin.sam, true).unwrap();
     stage.domain.set_member("Protected Users", &guarded.sam, true).unwrap();
     let settings = PtaSettings {
@@ -519,10 +520,10 @@ fn a_lying_tenant_changes_no_password_of_a_protected_account_and_one_that_expire
     assert!(changed(change(&ordinary, &other.sam, [&ordinary.password, new])));
     assert_eq!(stage.domain.bare_bind(&other.upn, &other.password).unwrap(), None, "another's stays");
     assert_eq!(stage.domain.bare_bind(&ordinary.upn, new).unwrap(), None);
-    // 3. Of an account whose password must be changed the name is not known: one of another password is refused.
+    // 3. Of an account whose password must be changed the name is not known: only the tenant has it.
     stage.domain.must_change(&expired.sam).unwrap();
-    let said = change(&expired, &other.sam, [&expired.password, new]);
-    assert_eq!(said, Said::Declined(Decline::OtherAccount, true));
+    let said = change(&expired, "no such name", [&expired.password, new]);
+    assert_eq!(said, Said::Declined(Decline::OtherAccount, false));
     assert!(changed(change(&expired, &expired.sam, [&expired.password, new])));
     // 4. A protected account whose password must be changed cannot show what it is before. Its change is noticed
     //    afterwards: this agent changes no password any more.
@@ -530,11 +531,24 @@ fn a_lying_tenant_changes_no_password_of_a_protected_account_and_one_that_expire
     let said = change(&admin, &admin.sam, [&admin.password, new]);
     assert_eq!(said, Said::Change(ChangeOutcome::Changed { password_set: None }));
     let said = change(&other, &other.sam, [&other.password, new]);
-    assert_eq!(said, Said::Declined(Decline::Unopened, false));
+    assert_eq!(said, Said::Declined(Decline::ChangesNoPasswords, false));
     let files = std::fs::read_dir(agent.output()).unwrap().map(|file| file.unwrap().path());
     let log: String = files.map(|file| std::fs::read_to_string(file).unwrap_or_default()).collect();
     assert!(log.contains("changes no further password"), "{log}");
     // 5. Sign-ins go on.
     let said = words(&lying, agent, &named(&stage, &other.sam), &other.password);
     assert_eq!(said, Said::Verdict(DirectoryVerdict::Valid));
+    // 6. Another agent. A name of another account costs that account one bad password, whatever is sent at the same time,
+    //    and the agent changes no password any more.
+    stage.domain.must_change(&expired.sam).unwrap();
+    let expired_as = named(&stage, &expired.sam);
+    let lie = |name: &str| lying.change(&agents[1], &expired_as, name, [new, "Noch-ein-neues-2"]).unwrap().0;
+    std::thread::scope(|threads| {
+        for victim in victims.iter().cycle().take(24) {
+            threads.spawn(|| lie(&victim.sam));
+        }
+    });
+    let bad: Vec<u32> = victims.iter().map(|who| stage.domain.bad_passwords(&who.sam).unwrap()).collect();
+    assert_eq!(bad.iter().sum::<u32>(), 1, "{bad:?}");
+    assert_eq!(lie(&expired.sam), Said::Declined(Decline::ChangesNoPasswords, false));
 }

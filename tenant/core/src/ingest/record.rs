@@ -16,6 +16,7 @@ use landbridge_tenant_rules::privileged::{lacks_permission, rid_of};
 use landbridge_tenant_store::Writing;
 use landbridge_tenant_store::policies::is_group;
 use landbridge_tenant_store::tables::attributes::Overwrite;
+use landbridge_tenant_store::tables::password_changes::BELIEVED;
 use landbridge_tenant_store::tables::{
     attributes, audit, changes, digests, group_policies, homes, links, names, objects, password_changes,
     refused_members, reserved_names, web_sessions,
@@ -243,8 +244,10 @@ impl Page<'_> {
                 return Ok(DigestOutcome::NotNewer);
             }
         } else {
-            // The person changed the password here: what is of a password before that is not taken again.
-            if !replace && !password_changes::allows(self.writing, object, &password.stamp)? {
+            // The person changed the password here: what is of a password before that is not taken again. A full compare
+            // brings what its domain controller has, which may be behind the agent's.
+            let since = if replace { self.now.saturating_sub(BELIEVED) } else { i64::MIN };
+            if password_changes::keeps_out(self.writing, object, &password.stamp, since)? {
                 return Ok(DigestOutcome::NotNewer);
             }
             password_changes::forget(self.writing, object)?;

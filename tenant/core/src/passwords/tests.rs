@@ -5,10 +5,12 @@ use super::*;
 use crate::lock::lock;
 use crate::numbers::Numbers;
 use crate::sign_ins::{AnswerOnItsWay, Settings, Source};
-use landbridge_tenant_fixture::{Tenant, digest, object, page, sent, stamp, user, with, written};
+use landbridge_tenant_fixture::{NOW, Tenant, digest, full, object, page, sent, stamp, user, with, written};
 use landbridge_tenant_rules::account_state::EPOCH_SECONDS;
 use landbridge_tenant_rules::lockout::Rules;
+use landbridge_tenant_rules::model::ChangePolicy;
 use landbridge_tenant_store::tables::blocks;
+use landbridge_tenant_store::tables::password_changes::BELIEVED;
 use landbridge_tenant_store::tables::web_sessions::{self, WebSession};
 use landbridge_wire::signin::DirectoryVerdict;
 use landbridge_wire::upload::{AttributeValue, Password as Uploaded, Record};
@@ -69,7 +71,11 @@ struct Bench {
 
 impl Bench {
     fn new() -> Self {
-        let tenant = Arc::new(Tenant::new());
+        Self::of(Tenant::new())
+    }
+
+    fn of(tenant: Tenant) -> Self {
+        let tenant = Arc::new(tenant);
         tenant.sends(vec![user(1, OLD)]);
         let numbers = Arc::new(Numbers { counts: tenant.counts.clone(), ..Numbers::default() });
         let agents = Arc::new(FakeAgents::default());
@@ -91,8 +97,45 @@ impl Bench {
         self.tenant.store.write("test", set).unwrap();
     }
 
+    /// Sets the time of the change, and of the wish if there is one.
+    fn dates(&self, at: i64) {
+        let sql = "UPDATE password_changes SET changed_at = ?1,
+                   wanted_at = CASE WHEN wanted_at IS NULL THEN NULL ELSE ?1 END";
+        self.tenant.store.write("test", |writing| Ok(writing.raw().execute(sql, [at])?)).unwrap();
+    }
+
+    /// Two sessions of the account, with the ids 1 and 2.
+    fn has_two_sessions(&self) {
+        let session = |n: u128| WebSession {
+            id: Uuid::from_u128(n),
+            object: object(1),
+            password_set: Some(1),
+            awaits_until: None,
+            made_at: 0,
+            seen_at: unix_now(),
+            ends_at: unix_now() + 3600,
+            device: String::new(),
+            address: String::new(),
+        };
+        let insert = |writing: &Writing<'_>| {
+            web_sessions::insert(writing, &session(1), &[1; 32])?;
+            web_sessions::insert(writing, &session(2), &[2; 32]).map(drop)
+        };
+        self.tenant.store.write("test", insert).unwrap();
+    }
+
     /// A change with this outcome at the agent.
     fn changes(&self, old: &str, outcome: Result<ChangeOutcome, NoAnswer>) -> Changed {
+        self.changes_in(None, old, outcome)
+    }
+
+    /// The same in a session.
+    fn changes_in(
+        &self,
+        session: Option<Uuid>,
+        old: &str,
+        outcome: Result<ChangeOutcome, NoAnswer>,
+    ) -> Changed {
         *lock(&self.agents.outcome) = Some(outcome);
         let password = |text: &str| Arc::new(Password::new(text.to_owned()));
         let attempt = Attempt {
@@ -109,7 +152,7 @@ impl Bench {
             application: None,
             domains: None,
         };
-        let change = Change { attempt, new: password("new"), caller, session: None };
+        let change = Change { attempt, new: password("new"), caller, session };
         let changing = self.passwords.change(change, || Ok::<_, std::convert::Infallible>(()));
         self.runtime.block_on(changing).unwrap()
     }
@@ -150,7 +193,10 @@ fn after_a_change_the_digest_is_gone_and_none_of_that_password_or_an_older_one_c
     let bench = Bench::new();
     let (seconds, password_set) = now();
     let changed = bench.changes(OLD, Ok(ChangeOutcome::Changed { password_set: Some(password_set) }));
-    assert_eq!(changed, Changed::Done { object: object(1), password_set: Some(password_set) });
+    assert_eq!(
+        changed,
+        Changed::Done { object: object(1), session_goes_on: false, password_set: Some(password_set) }
+    );
     assert!(!bench.has_digest());
     assert_eq!((bench.audited("password-changed"), bench.tenant.counts.digests_erased.now()), (1, 1));
     // 1. An upload under way: the digest that was dropped, an older one, and one of a version in between.
@@ -169,22 +215,59 @@ fn after_a_change_the_digest_is_gone_and_none_of_that_password_or_an_older_one_c
 }
 
 #[test]
-fn an_agent_that_says_it_changed_a_password_and_did_not_keeps_the_person_out_for_an_hour_at_most() {
+fn an_agent_that_says_it_changed_a_password_and_did_not_is_believed_for_a_day_and_doubted_after_an_hour() {
     let bench = Bench::new();
     bench.changes(OLD, Ok(ChangeOutcome::Changed { password_set: Some(now().1) }));
-    let held = Record { password: sent(1, OLD), ..with(1, vec![]) };
+    let held = || Record { password: sent(1, OLD), ..with(1, vec![]) };
     let wanted =
         || bench.tenant.store.read(|r| password_changes::wanted(r, bench.tenant.domain, 10)).unwrap();
     let doubt = |later: i64| doubt_unconfirmed(&bench.tenant.store, unix_now() + later).unwrap();
-    // 1. Within the hour nothing is doubted.
-    assert_eq!((doubt(CONFIRMED), wanted().len(), bench.has_digest()), (0, 0, false));
-    // 2. Then the digest that holds is wanted, and phs still has that of the old password.
-    assert_eq!((doubt(CONFIRMED + 60), wanted()), (1, vec![object(1)]));
-    assert_eq!(bench.audited("password-change-unconfirmed"), 1);
-    assert_eq!(doubt(CONFIRMED + 60), 0, "it is noted once");
-    bench.tenant.sends(vec![held]);
+    // 1. Within the hour nothing is doubted. Then it is noted, once. Domain controllers may replicate slowly, so the digest
+    //    of before stays out.
+    assert_eq!((doubt(CONFIRMED), bench.audited("password-change-unconfirmed")), (0, 0));
+    assert_eq!((doubt(CONFIRMED + 60), bench.audited("password-change-unconfirmed")), (1, 1));
+    assert_eq!((doubt(2 * CONFIRMED), wanted().len()), (0, 0));
+    bench.tenant.sends(vec![held()]);
+    assert!(!bench.has_digest());
+    // 2. After a day the digest that holds is wanted, and phs still has that of the old password.
+    assert_eq!((doubt(BELIEVED + 60), wanted()), (0, vec![object(1)]));
+    assert_eq!(bench.audited("password-change-unconfirmed"), 2);
+    bench.tenant.sends(vec![held()]);
     assert!(bench.has_digest());
-    assert_eq!((doubt(10 * CONFIRMED), wanted().len()), (0, 0));
+    assert_eq!((doubt(10 * BELIEVED), wanted().len()), (0, 0));
+}
+
+#[test]
+fn a_full_compare_brings_back_no_digest_of_before_a_change_that_is_younger_than_a_day() {
+    let bench = Bench::new();
+    let (seconds, password_set) = now();
+    bench.changes(OLD, Ok(ChangeOutcome::Changed { password_set: Some(password_set) }));
+    let held = sent(1, OLD).unwrap().stamp;
+    let of_before = || Record { password: sent(1, OLD), ..with(1, vec![]) };
+    bench.dates(NOW - BELIEVED);
+    bench.tenant.send(&full(40, vec![of_before()], Some("a")));
+    bench.tenant.send(&full(41, vec![at(held.version + 1, seconds - 1, "between")], Some("b")));
+    assert!(!bench.has_digest());
+    // A domain that was put back from a backup has the older password for good.
+    bench.dates(NOW - BELIEVED - 1);
+    bench.tenant.send(&full(42, vec![of_before()], Some("c")));
+    assert!(bench.has_digest());
+}
+
+#[test]
+fn a_wish_for_a_digest_lasts_until_a_full_compare_that_does_not_fulfil_it() {
+    let bench = Bench::new();
+    bench.changes(OLD, Ok(ChangeOutcome::NotKnown));
+    let wanted =
+        || bench.tenant.store.read(|r| password_changes::wanted(r, bench.tenant.domain, 10)).unwrap();
+    bench.dates(NOW - BELIEVED);
+    bench.tenant.send(&full(40, vec![with(1, vec![])], Some("a")));
+    assert_eq!(wanted(), [object(1)], "it may have come after its record was read");
+    bench.dates(NOW - BELIEVED - 1);
+    assert_eq!(doubt_unconfirmed(&bench.tenant.store, unix_now() + 10 * BELIEVED).unwrap(), 0);
+    assert_eq!(wanted(), [object(1)], "time alone fulfils nothing");
+    bench.tenant.send(&full(41, vec![with(1, vec![])], Some("b")));
+    assert!(wanted().is_empty());
 }
 
 #[test]
@@ -202,21 +285,21 @@ fn a_change_whose_digest_has_arrived_or_of_which_there_was_none_is_not_doubted()
 }
 
 #[test]
-fn a_digest_that_phs_brings_while_the_agent_works_stays() {
-    for known in [true, false] {
+fn a_digest_that_phs_brings_while_the_agent_works_stays_unless_it_is_of_before_the_change() {
+    for (known, since, stays) in [(true, 0, true), (false, 0, true), (true, 1, false)] {
         let bench = Bench::new();
         let (seconds, password_set) = now();
         let tenant = bench.tenant.clone();
         *lock(&bench.agents.meanwhile) =
-            Some(Box::new(move || drop(tenant.sends(vec![at(9, seconds, "new")]))));
+            Some(Box::new(move || drop(tenant.sends(vec![at(9, seconds - since, "other")]))));
         let outcome = if known {
             ChangeOutcome::Changed { password_set: Some(password_set) }
         } else {
             ChangeOutcome::NotKnown
         };
         bench.changes(OLD, Ok(outcome));
-        assert!(bench.has_digest(), "{known}");
-        assert_eq!(bench.tenant.counts.digests_erased.now(), 0);
+        assert_eq!(bench.has_digest(), stays, "{known} {since}");
+        assert_eq!(bench.tenant.counts.digests_erased.now(), u64::from(!stays));
     }
 }
 
@@ -239,27 +322,13 @@ fn where_it_is_not_known_the_digest_is_dropped_and_wanted_again() {
 fn all_sessions_end_but_that_of_the_change_which_awaits_the_new_password() {
     let bench = Bench::new();
     let (_, password_set) = now();
-    let session = |n: u128| WebSession {
-        id: Uuid::from_u128(n),
-        object: object(1),
-        password_set: Some(1),
-        awaits_until: None,
-        made_at: 0,
-        seen_at: unix_now(),
-        ends_at: unix_now() + 3600,
-        device: String::new(),
-        address: String::new(),
-    };
-    let insert = |writing: &Writing<'_>| {
-        web_sessions::insert(writing, &session(1), &[1; 32])?;
-        web_sessions::insert(writing, &session(2), &[2; 32]).map(drop)
-    };
-    bench.tenant.store.write("test", insert).unwrap();
-    let ended = bench.tenant.store.write("test", |writing| {
-        let kept = (object(1), Some(Uuid::from_u128(1)));
-        end_others_after_change(writing, kept, Some(password_set), unix_now())
-    });
-    assert_eq!(ended.unwrap(), 1);
+    bench.has_two_sessions();
+    let first = Some(Uuid::from_u128(1));
+    let outcome = ChangeOutcome::Changed { password_set: Some(password_set) };
+    let expected =
+        Changed::Done { object: object(1), session_goes_on: true, password_set: Some(password_set) };
+    assert_eq!(bench.changes_in(first, OLD, Ok(outcome)), expected);
+    assert_eq!(bench.audited("session-ended"), 1);
     let left = || bench.tenant.store.read(|r| web_sessions::list(r, Some(object(1)), 10)).unwrap();
     let [kept] = &left()[..] else { panic!("one session") };
     assert_eq!((kept.id, kept.password_set), (Uuid::from_u128(1), Some(password_set)));
@@ -273,10 +342,40 @@ fn all_sessions_end_but_that_of_the_change_which_awaits_the_new_password() {
         assert_eq!(left().first().unwrap().awaits_until.is_some(), awaits, "{version}");
     }
     // Without the new pwdLastSet nothing tells which password the session belongs to.
-    let ended = bench.tenant.store.write("test", |writing| {
-        end_others_after_change(writing, (object(1), Some(Uuid::from_u128(1))), None, unix_now())
+    let ended = bench
+        .tenant
+        .store
+        .write("test", |writing| end_others_after_change(writing, (object(1), first), None, unix_now()));
+    assert_eq!((ended.unwrap(), left().len()), ((false, 1), 0));
+}
+
+#[test]
+fn a_session_of_the_change_that_phs_has_ended_before_or_of_another_account_does_not_go_on() {
+    let bench = Bench::new();
+    let (seconds, password_set) = now();
+    bench.has_two_sessions();
+    let tenant = bench.tenant.clone();
+    *lock(&bench.agents.meanwhile) = Some(Box::new(move || {
+        let mut attribute = written(50, AttributeValue::PwdLastSet(Some(password_set)));
+        attribute.stamp.time = seconds;
+        tenant.sends(vec![with(1, vec![attribute])]);
+    }));
+    let outcome = ChangeOutcome::Changed { password_set: Some(password_set) };
+    let changed = bench.changes_in(Some(Uuid::from_u128(1)), OLD, Ok(outcome));
+    let expected =
+        Changed::Done { object: object(1), session_goes_on: false, password_set: Some(password_set) };
+    assert_eq!(changed, expected);
+    let bench = Bench::new();
+    bench.has_two_sessions();
+    let noted = bench.tenant.store.write("test", |writing| {
+        end_others_after_change(
+            writing,
+            (object(2), Some(Uuid::from_u128(1))),
+            Some(password_set),
+            unix_now(),
+        )
     });
-    assert_eq!((ended.unwrap(), left().len()), (1, 0));
+    assert_eq!(noted.unwrap(), (false, 0));
 }
 
 #[test]
@@ -298,8 +397,13 @@ fn no_agent_is_asked_about_a_wrong_password_a_blocked_account_or_against_the_pol
     let unblock = |writing: &Writing<'_>| blocks::remove(writing, object(1));
     bench.tenant.store.write("test", unblock).unwrap();
     bench.tenant.sends(vec![with(1, vec![written(9, AttributeValue::AdminCount(Some(1)))])]);
-    assert!(is_refused(&bench.changes(OLD, changed)));
+    assert!(is_refused(&bench.changes(OLD, changed.clone())));
     assert_eq!(bench.asked(), 0);
+    // A privileged account whose domain permits its digest signs in, and is not offered what it cannot have.
+    let bench = Bench::of(Tenant::with(true));
+    bench.tenant.sends(vec![with(1, vec![written(9, AttributeValue::AdminCount(Some(1)))])]);
+    assert_eq!(bench.passwords.offer(object(1), false).unwrap(), Offer::Off);
+    assert_eq!((bench.changes(OLD, changed), bench.asked()), (Changed::Off, 0));
     assert_eq!(bench.audited("password-changed"), 0);
 }
 
@@ -335,5 +439,8 @@ fn a_time_that_is_not_about_now_is_no_time_of_a_change() {
     }
     let bench = Bench::new();
     let far = ChangeOutcome::Changed { password_set: Some(i64::MAX) };
-    assert_eq!(bench.changes(OLD, Ok(far)), Changed::Done { object: object(1), password_set: None });
+    assert_eq!(
+        bench.changes(OLD, Ok(far)),
+        Changed::Done { object: object(1), session_goes_on: false, password_set: None }
+    );
 }

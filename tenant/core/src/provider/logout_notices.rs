@@ -48,12 +48,17 @@ impl DueNotice {
 }
 
 impl Provider {
-    /// Claims notices that are due: of each application as many as `free` says. Blocks.
-    pub fn due_notices(&self, free: impl Fn(Uuid) -> usize, now: i64) -> Result<Vec<DueNotice>, StoreError> {
+    /// Claims notices that are due: `room` of them at most, and of each application as many as `free` says. Blocks.
+    pub fn due_notices(
+        &self,
+        room: usize,
+        free: impl Fn(Uuid) -> usize,
+        now: i64,
+    ) -> Result<Vec<DueNotice>, StoreError> {
         let clients = self.store.read(|reading| {
             let mut clients = Vec::new();
             for app in logout_notices::clients_due(reading, now)? {
-                if free(app) > 0 {
+                if clients.len() < room && free(app) > 0 {
                     clients.extend(self.clients.with_id(reading, app)?);
                 }
             }
@@ -62,8 +67,12 @@ impl Provider {
         let mut due = Vec::new();
         for client in clients {
             let (app, until) = (client.app.id, now.saturating_add(CLAIM));
+            let most = free(app).min(room.saturating_sub(due.len()));
+            if most == 0 {
+                continue;
+            }
             let claimed = self.store.write_short("logout-notices-claim", |writing| {
-                logout_notices::claim(writing, app, free(app), (now, until))
+                logout_notices::claim(writing, app, most, (now, until))
             })?;
             due.extend(claimed.into_iter().map(|notice| DueNotice { notice, client: client.clone() }));
         }

@@ -42,6 +42,10 @@ impl Provider {
         let secret = request_uri.strip_prefix(REQUEST_URI).and_then(BearerSecret::parse);
         let Some(secret) = secret else { return Ok(None) };
         let (keys, hash) = (self.store.seal_keys(), secret.hash());
+        // Anybody may bring a name: one that names nothing costs no write.
+        if !self.store.read(|reading| pushed_requests::waits(reading, (&hash, client.app.id), now))? {
+            return Ok(None);
+        }
         self.store.write_short("pushed-request-used", |writing| {
             pushed_requests::redeem(writing, keys, (&hash, client.app.id), now)
         })

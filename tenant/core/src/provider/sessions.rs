@@ -366,21 +366,24 @@ fn is_of_password(session: &WebSession, password_set: Option<i64>, now: i64) -> 
 }
 
 /// Ends the sessions of an account whose person has changed the password, but for the one in which that was done: it goes
-/// on with the new pwdLastSet. Without one nothing tells which password it belongs to, and it ends as well. Returns the
-/// number of those that ended.
+/// on with the new pwdLastSet. Without a pwdLastSet, or if phs has brought it before and so ended that session, all end.
+/// Returns whether that one goes on, and the number of those that ended.
 pub(crate) fn end_others_after_change(
     writing: &Writing<'_>,
     (object, kept): (Uuid, Option<Uuid>),
     password_set: Option<i64>,
     now: i64,
-) -> Result<usize, StoreError> {
-    let kept = kept.zip(password_set);
-    if let Some((session, password_set)) = kept {
-        web_sessions::note_change(writing, session, password_set, now.saturating_add(AWAITED))?;
-    }
-    let actor = actor_of(object);
-    let except = kept.map(|(session, _)| session);
-    end_all_of(writing, (object, except), (&actor, Ending::PasswordChanged), now)
+) -> Result<(bool, usize), StoreError> {
+    let goes_on = match kept.zip(password_set) {
+        Some((session, password_set)) => {
+            let until = now.saturating_add(AWAITED);
+            web_sessions::note_change(writing, (object, session), password_set, until)?
+        }
+        None => false,
+    };
+    let by = (actor_of(object), Ending::PasswordChanged);
+    let ended = end_all_of(writing, (object, kept.filter(|_| goes_on)), (&by.0, by.1), now)?;
+    Ok((goes_on, ended))
 }
 
 /// The pwdLastSet of an account is this one now: ends its sessions that belong to another password.

@@ -108,6 +108,11 @@ impl Counters {
         lock(&self.remembered).pseudonym(folded)
     }
 
+    /// Forgets the passwords that were refused for an account.
+    pub(super) fn forget_refused(&self, object: Uuid) {
+        lock(&self.remembered).forget(object);
+    }
+
     /// Adds what the process counts in memory to the facts of the database.
     pub(super) fn complete(&self, facts: &mut Facts, origin: &Origin<'_>) {
         let id = facts.subject.id();

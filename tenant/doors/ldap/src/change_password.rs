@@ -101,7 +101,7 @@ impl LdapDoor {
         let changed = self.passwords.change(change, move || applications.charge(&application, arrived)).await;
         // 4. The result, and the rights of the connection.
         match changed {
-            Ok(Changed::Done { object, password_set }) => {
+            Ok(Changed::Done { object, password_set, .. }) => {
                 if signed_in {
                     // Without pwdLastSet of the new password a later change would not end the rights.
                     let mark = self.mark_of(&app, object).await.zip(password_set);

@@ -2,7 +2,8 @@
 //! 1.0, 2.5 to 2.8).
 //!
 //! They go to registered `https` URIs alone. A redirect is not followed, the certificate is verified, an address of this
-//! machine or of its link is refused unless the configuration allows it, and of the answer nothing but the status is read.
+//! machine or of its link is refused unless the configuration allows it: loopback, link-local, and one that this machine
+//! has itself. Of the answer nothing but the status is read.
 //! Neighbours: [`landbridge_tenant_core::provider::logout_notices`] keeps the notices until they are delivered.
 
 use bytes::Bytes;
@@ -24,7 +25,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 use tokio::net::TcpStream;
 use tokio::sync::{Mutex, watch};
-use tokio::task::JoinSet;
+use tokio::task::{Id, JoinSet};
 use tokio_rustls::TlsConnector;
 use url::{Host, Url};
 use uuid::Uuid;
@@ -44,6 +45,10 @@ const ADDRESSES: usize = 4;
 const INTERVAL: Duration = Duration::from_secs(1);
 /// Limit on the bytes of the file with the certificates of CAs.
 const MAX_ROOTS: u64 = 4 * 1024 * 1024;
+
+/// Why an address is refused.
+const OF_THIS_MACHINE: &str =
+    "its address is one of this machine or of its link: see `back_channel_networks`";
 
 /// Whether an address of this machine or of its link may be connected to.
 type Allowed = Box<dyn Fn(IpAddr) -> bool + Send + Sync>;
@@ -80,20 +85,21 @@ impl BackChannel {
     /// Sends notices as they become due, until `stop` is set. What is being sent then is sent again at the next start.
     pub async fn run(self, mut stop: watch::Receiver<bool>) {
         let this = Arc::new(self);
-        let mut sending: JoinSet<Uuid> = JoinSet::new();
-        let mut at_one: HashMap<Uuid, usize> = HashMap::new();
+        let mut sending: JoinSet<()> = JoinSet::new();
+        // The application of each notice that is being sent.
+        let mut to: HashMap<Id, Uuid> = HashMap::new();
         loop {
             // 1. The notices that are due, and for which there is room.
-            let (from, busy, room) = (this.clone(), at_one.clone(), AT_ONCE.saturating_sub(sending.len()));
+            let (from, busy, room) = (this.clone(), to.clone(), AT_ONCE.saturating_sub(to.len()));
             let claimed = tokio::task::spawn_blocking(move || {
-                let free = |app: Uuid| AT_ONE.saturating_sub(busy.get(&app).copied().unwrap_or(0)).min(room);
-                from.provider.due_notices(free, unix_now())
+                let free = |app| AT_ONE.saturating_sub(busy.values().filter(|one| **one == app).count());
+                from.provider.due_notices(room, free, unix_now())
             });
             match claimed.await {
                 Ok(Ok(due)) => {
                     for notice in due {
-                        *at_one.entry(notice.app()).or_default() += 1;
-                        sending.spawn(this.clone().deliver(notice));
+                        let app = notice.app();
+                        to.insert(sending.spawn(this.clone().deliver(notice)).id(), app);
                     }
                 }
                 Ok(Err(error)) => tracing::error!(%error, "notices of ended sessions cannot be read"),
@@ -102,18 +108,17 @@ impl BackChannel {
             // 2. Until there may be more, or room for more.
             tokio::select! {
                 _ = stop.wait_for(|stop| *stop) => return,
-                Some(done) = sending.join_next() => {
-                    if let Ok(app) = done && let Some(busy) = at_one.get_mut(&app) {
-                        *busy = busy.saturating_sub(1);
-                    }
+                Some(done) = sending.join_next_with_id() => {
+                    let id = done.map_or_else(|failed| failed.id(), |(id, ())| id);
+                    to.remove(&id);
                 }
                 () = tokio::time::sleep(INTERVAL) => {}
             }
         }
     }
 
-    /// Sends a notice, and writes down how that ended. Returns the application.
-    async fn deliver(self: Arc<Self>, due: DueNotice) -> Uuid {
+    /// Sends a notice, and writes down how that ended.
+    async fn deliver(self: Arc<Self>, due: DueNotice) {
         let app = due.app();
         let sent = match tokio::time::timeout(TIME, self.send(&due)).await {
             Ok(sent) => sent,
@@ -126,7 +131,6 @@ impl BackChannel {
         if let Ok(Err(error)) = noted.await {
             tracing::error!(%app, %error, "the end of a notice cannot be written down: it is sent again");
         }
-        app
     }
 
     /// Returns the status of a confirmation, or why there is none.
@@ -141,6 +145,10 @@ impl BackChannel {
         // 2. A connection to an address that may be connected to. The address is not looked up again afterwards.
         let (name, addresses) = self.addresses(&uri).await?;
         let stream = connect(&addresses).await?;
+        let ends = stream.local_addr().and_then(|own| Ok((own.ip(), stream.peer_addr()?.ip())));
+        if !ends.is_ok_and(|(own, other)| own != other || (self.allowed)(other.to_canonical())) {
+            return Err(OF_THIS_MACHINE.to_owned());
+        }
         let tls = TlsConnector::from(self.tls().await?);
         let stream = tls.connect(name, stream).await.map_err(|why| format!("TLS: {why}"))?;
         // 3. One request.
@@ -184,9 +192,7 @@ impl BackChannel {
             .take(ADDRESSES)
             .collect();
         if addresses.is_empty() {
-            return Err(
-                "its address is one of this machine or of its link: see `back_channel_networks`".to_owned()
-            );
+            return Err(OF_THIS_MACHINE.to_owned());
         }
         Ok((name, addresses))
     }
@@ -292,12 +298,12 @@ fn is_of_others(address: IpAddr) -> bool {
     }
 }
 
-/// The IPv4 address that a translator (RFC 6052: 64:ff9b::/96), 6to4 (RFC 3056) or an old form (::/96) leads to.
+/// The IPv4 address that a translator (64:ff9b::/96 of RFC 6052, 64:ff9b:1::/48 of RFC 8215), 6to4 (RFC 3056) or an old form (::/96) leads to.
 fn inner(address: Ipv6Addr) -> Option<Ipv4Addr> {
     let [a, b, c, d, e, f, high, low] = address.segments();
     let four = |high: u16, low: u16| Ipv4Addr::from((u32::from(high) << 16) | u32::from(low));
     match [a, b, c, d, e, f] {
-        [0x64, 0xff9b, 0, 0, 0, 0] | [0, 0, 0, 0, 0, 0] => Some(four(high, low)),
+        [0x64, 0xff9b, 0, 0, 0, 0] | [0x64, 0xff9b, 1, ..] | [0, 0, 0, 0, 0, 0] => Some(four(high, low)),
         [0x2002, high, low, ..] => Some(four(high, low)),
         _ => None,
     }
@@ -324,6 +330,7 @@ mod tests {
             "::ffff:127.0.0.1",
             "::ffff:169.254.1.1",
             "64:ff9b::7f00:1",
+            "64:ff9b:1::7f00:1",
             "2002:7f00:1::1",
             "2002:a9fe:a9fe::",
             "::7f00:1",

@@ -6,7 +6,7 @@ use super::cookies::{self, DEVICE, FORM, cookie};
 use super::door::{Asked, Checked, OidcDoor, blocking, page_of, see_other};
 use super::metadata::path;
 use super::parameters::{NOTICE, Parameters};
-use super::sign_in::{Destination, LetIn};
+use super::sign_in::{Destination, LetIn, MAX_NAME};
 use hyper::StatusCode;
 use hyper::header::{HeaderValue, RETRY_AFTER, SET_COOKIE};
 use landbridge_crypto::secret::Password;
@@ -53,15 +53,6 @@ struct ChangeForm {
     now: i64,
 }
 
-/// The notice of the own page for this value of the parameter [`NOTICE`]. None: the value is unknown.
-pub(crate) fn password_notice(text: &str) -> Option<PasswordNotice> {
-    match text {
-        CHANGED => Some(PasswordNotice::Changed),
-        OFF => Some(PasswordNotice::Off),
-        _ => None,
-    }
-}
-
 impl OidcDoor {
     /// The page for a person with a session. Without a session the answer is a redirect to the sign-in. Blocks.
     pub(crate) fn change_password_page_of_session(&self, asked: &Asked) -> Checked<Answer> {
@@ -72,7 +63,7 @@ impl OidcDoor {
                 let shown = (None, self.rules_of(session.object));
                 self.change_password_page(asked, &Destination::OwnPage, &name, shown, StatusCode::OK)
             }
-            Ok(Offer::Off | Offer::NoAgent) => to_own_page(OFF),
+            Ok(Offer::Off | Offer::NoAgent) => self.to_own_page(asked, OFF),
             Err(_) => self.failure(asked),
         })
     }
@@ -137,7 +128,7 @@ impl OidcDoor {
         };
         let user = self.full_name(&typed);
         let is_one = |text: &str| !text.is_empty() && text.len() <= MAX_PASSWORD;
-        if user.is_empty() || !old.lend(is_one) {
+        if user.is_empty() || user.len() > MAX_NAME || !old.lend(is_one) {
             return again(ChangeNotice::WrongPassword, StatusCode::FORBIDDEN);
         }
         if let Some(notice) = wrong_new_password(&old, &new, &repeated) {
@@ -166,8 +157,8 @@ impl OidcDoor {
         match changed {
             // 1. The password was changed: the session continues, or a new one begins.
             Ok(Changed::Done { password_set: None, .. }) => sign_in(Notice::PasswordChanged, StatusCode::OK),
-            Ok(Changed::Done { .. }) if session.is_some() => to_own_page(CHANGED),
-            Ok(Changed::Done { object, password_set }) => {
+            Ok(Changed::Done { session_goes_on: true, .. }) => self.to_own_page(asked, CHANGED),
+            Ok(Changed::Done { object, password_set, .. }) => {
                 let person = LetIn { typed: typed.clone(), named, object, changed: password_set };
                 self.let_in(asked, &to, person, now)
             }
@@ -177,7 +168,9 @@ impl OidcDoor {
                 self.old_password_refused(asked, &to, (&typed, rules), &verdict)
             }
             // 3. It cannot be changed here. The pages name who can help.
-            Ok(Changed::Off | Changed::NoAnswer(NoAnswer::NoAgent)) if session.is_some() => to_own_page(OFF),
+            Ok(Changed::Off | Changed::NoAnswer(NoAnswer::NoAgent)) if session.is_some() => {
+                self.to_own_page(asked, OFF)
+            }
             Ok(Changed::Off | Changed::NoAnswer(NoAnswer::NoAgent)) => {
                 sign_in(Notice::PasswordExpired, StatusCode::FORBIDDEN)
             }
@@ -257,6 +250,29 @@ impl OidcDoor {
         self.change_password_page(asked, to, typed, (Some(notice), rules), status)
     }
 
+    /// A redirect to the person's own page, which shows this notice in this browser alone.
+    fn to_own_page(&self, asked: &Asked, notice: &str) -> Answer {
+        let Some(cookie) = self.form_cookie(asked) else { return self.failure(asked) };
+        let proof = self.forms.proof(cookie, &format!("notice {notice}"));
+        let mut answer = see_other(&format!("{}?{NOTICE}={notice}.{proof}", path::OWN_PAGE));
+        answer.headers_mut().extend(cookies::set(FORM, cookie).map(|value| (SET_COOKIE, value)));
+        answer
+    }
+
+    /// The notice of the own page that the parameter [`NOTICE`] names. None: none, or this browser was not sent here with
+    /// it.
+    pub(crate) fn password_notice(&self, asked: &Asked, text: &str) -> Option<PasswordNotice> {
+        let (notice, proof) = text.split_once('.')?;
+        if !self.forms.is_ours(&asked.headers, &format!("notice {notice}"), Some(proof)) {
+            return None;
+        }
+        match notice {
+            CHANGED => Some(PasswordNotice::Changed),
+            OFF => Some(PasswordNotice::Off),
+            _ => None,
+        }
+    }
+
     /// The page with the form.
     pub(crate) fn change_password_page(
         &self,
@@ -276,15 +292,15 @@ impl OidcDoor {
             }
         };
         let (Ok(action), Ok(cancel), Some(value)) =
-            (path::CHANGE_PASSWORD.parse::<Path>(), cancel, self.forms.cookie(&asked.headers))
+            (path::CHANGE_PASSWORD.parse::<Path>(), cancel, self.form_cookie(asked))
         else {
             return self.failure(asked);
         };
-        let csrf = self.forms.proof(&value, FORM_PURPOSE);
+        let csrf = self.forms.proof(value, FORM_PURPOSE);
         let page = ChangePassword { action, cancel, csrf, request, name: name.into(), rules, notice };
         let target = target.as_ref().map(Link::origin);
         let mut answer = page_of(status, page.html(&self.frame(asked)), Scripts::None, target);
-        answer.headers_mut().extend(cookies::set(FORM, &value).map(|value| (SET_COOKIE, value)));
+        answer.headers_mut().extend(cookies::set(FORM, value).map(|value| (SET_COOKIE, value)));
         answer
     }
 }
@@ -311,9 +327,4 @@ fn shown(rules: &PasswordRules) -> Rules {
     let PasswordRules { minimum_length, history, complex, minimum_age } = *rules;
     let hours = u32::try_from(minimum_age.div_ceil(3600)).unwrap_or(u32::MAX);
     Rules { minimum_length, history, complex, minimum_age: hours }
-}
-
-/// A redirect to the person's own page with this value of [`NOTICE`].
-fn to_own_page(notice: &str) -> Answer {
-    see_other(&format!("{}?{NOTICE}={notice}", path::OWN_PAGE))
 }

@@ -1,7 +1,6 @@
 //! The person's own page: assigned applications, sessions with a way to end them, and the last sign-ins.
 //! Neighbours: [`super::sign_in`] shows the sign-in page to a browser without a session.
 
-use super::change_password::password_notice;
 use super::cookies::{self, FORM, SESSION, cookie};
 use super::device::device_name;
 use super::door::{Asked, Checked, OidcDoor, page_of, see_other};
@@ -43,20 +42,20 @@ impl OidcDoor {
         let Ok(Some(content)) = noted.and_then(|()| self.provider.own_page(&session, now)) else {
             return Ok(self.failure(asked));
         };
-        let Some(value) = self.forms.cookie(&asked.headers) else { return Ok(self.failure(asked)) };
+        let Some(value) = self.form_cookie(asked) else { return Ok(self.failure(asked)) };
         let offer = self.passwords.offer(session.object, false);
         let can_change = offer.is_ok_and(|offer| offer == Offer::Possible);
-        let Some(page) = self.account(asked, &session, content, &value) else {
+        let Some(page) = self.account(asked, &session, content, value) else {
             return Ok(self.failure(asked));
         };
         let page = Account {
             change_password: path::CHANGE_PASSWORD.parse().ok().filter(|_| can_change),
-            notice: notice.and_then(password_notice),
+            notice: notice.and_then(|notice| self.password_notice(asked, notice)),
             expires_in: self.expires_in(session.object, now),
             ..page
         };
         let mut answer = page_of(StatusCode::OK, page.html(&self.frame(asked)), Scripts::None, None);
-        answer.headers_mut().extend(cookies::set(FORM, &value).map(|value| (SET_COOKIE, value)));
+        answer.headers_mut().extend(cookies::set(FORM, value).map(|value| (SET_COOKIE, value)));
         Ok(answer)
     }
 

@@ -31,7 +31,7 @@ const FORM_PURPOSE: &str = "sign-in";
 /// Limit on the characters of a browser's description of itself that are kept.
 const MAX_DEVICE: usize = 256;
 /// Limit on the bytes of a name.
-const MAX_NAME: usize = 1024;
+pub(super) const MAX_NAME: usize = 1024;
 /// Refused tries of one browser within ten minutes after which the page speaks of too many tries. As many lock an account by
 /// default.
 pub(crate) const TRIES_UNTIL_NOTICE: u32 = 10;

@@ -98,6 +98,13 @@ impl Remembered {
         })
     }
 
+    /// Forgets what was refused for an account: its password is another one.
+    pub fn forget(&mut self, object: Uuid) {
+        if let Some(tags) = self.tags.get_mut(&object) {
+            tags.clear();
+        }
+    }
+
     /// A pseudonym for a name that no account has, so that its wrong passwords are counted like an account's.
     pub fn pseudonym(&self, folded: &str) -> Uuid {
         let tag = sign(&self.key, folded.as_bytes());

@@ -257,6 +257,8 @@ impl Relay {
         if let Some(line) = self.lines.get_mut(&link) {
             match declined.why {
                 Decline::Draining => line.draining = true,
+                // A change needs other ports than a sign-in, so it says nothing of these.
+                Decline::NoDirectory if matches!(delivery.purpose, Purpose::Change(_)) => {}
                 Decline::NoDirectory => line.note_no_directory(now),
                 // Until its next hello.
                 Decline::ChangesNoPasswords => line.changes_passwords = false,

@@ -303,7 +303,9 @@ CREATE TABLE password_changes (
     object      BLOB PRIMARY KEY,                  -- objectGUID
     stamp       BLOB,                              -- of the digest that was dropped; NULL: there was none
     set_at      INTEGER,                           -- pwdLastSet after the change, in seconds since 1601; NULL: not known
-    wanted      INTEGER NOT NULL,                  -- 1: it is not known whether it was changed, and phs sends the digest again
+    expected    INTEGER NOT NULL,                  -- 1: a digest was dropped, so phs has to bring one
+    doubted     INTEGER NOT NULL,                  -- 1: it did not within an hour, and the audit log says so
+    wanted_at   INTEGER,                           -- since when the digest that holds is requested from phs; NULL: it is not
     changed_at  INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 

@@ -60,12 +60,14 @@ pub(super) fn session_ends(writing: &Writing<'_>, session: Uuid, now: i64) -> Re
     Ok(())
 }
 
-/// The clients for which a notice is due.
+/// The clients for which a notice is due, those whose first one has waited longest first.
 pub fn clients_due(reading: &Reading<'_>, now: i64) -> Result<Vec<Uuid>, StoreError> {
     // A look at the index for each client, however many notices wait.
-    let sql = "SELECT u.app FROM app_uris u JOIN apps a ON a.id = u.app
-               WHERE u.what = 'back-channel' AND a.revoked_at IS NULL
-               AND EXISTS (SELECT 1 FROM logout_notices n WHERE n.app = u.app AND n.next_at <= ?1)";
+    let sql = "SELECT app FROM
+                   (SELECT u.app AS app, (SELECT min(n.next_at) FROM logout_notices n WHERE n.app = u.app) AS next_at
+                    FROM app_uris u JOIN apps a ON a.id = u.app
+                    WHERE u.what = 'back-channel' AND a.revoked_at IS NULL) due
+               WHERE next_at <= ?1 ORDER BY next_at, app";
     let mut select = reading.prepare_cached(sql)?;
     let rows = select.query_map([now], |row| stamps::guid(row, 0))?;
     Ok(rows.collect::<Result<_, _>>()?)

@@ -8,6 +8,11 @@ use landbridge_wire::upload::Stamp;
 use rusqlite::{OptionalExtension as _, params};
 use uuid::Uuid;
 
+/// Seconds for which a change holds that an agent has reported and of which phs has brought nothing. Replication between
+/// sites may take hours, and until then the domain controller of phs has the password of before. After a day the agent is
+/// not believed any more.
+pub const BELIEVED: i64 = 86_400;
+
 /// Notes a change. `dropped` is the stamp of the digest of before, `password_set` the new pwdLastSet as a FILETIME; `now`
 /// is in seconds since 1970.
 pub fn note(
@@ -18,21 +23,23 @@ pub fn note(
     now: i64,
 ) -> Result<(), StoreError> {
     // A second change comes before the digest of the first one: there is nothing to drop, and the first stamp holds.
-    let sql =
-        "INSERT INTO password_changes (object, stamp, set_at, wanted, changed_at) VALUES (?1, ?2, ?3, 0, ?4)
+    let sql = "INSERT INTO password_changes (object, stamp, set_at, expected, doubted, wanted_at, changed_at)
+               VALUES (?1, ?2, ?3, ?4, 0, NULL, ?5)
                ON CONFLICT (object) DO UPDATE SET stamp = COALESCE(excluded.stamp, password_changes.stamp),
-                   set_at = COALESCE(excluded.set_at, password_changes.set_at), wanted = 0,
-                   changed_at = excluded.changed_at";
+                   set_at = COALESCE(excluded.set_at, password_changes.set_at),
+                   expected = CASE WHEN excluded.expected = 1 THEN 1 ELSE password_changes.expected END,
+                   doubted = 0, wanted_at = NULL, changed_at = excluded.changed_at";
     let (stamp, set_at) = (dropped.map(stamps::to_bytes), password_set.map(seconds));
-    writing.execute(sql, params![object.as_bytes(), stamp, set_at, now])?;
+    writing.execute(sql, params![object.as_bytes(), stamp, set_at, dropped.is_some(), now])?;
     Ok(())
 }
 
 /// Notes that the digest was dropped, and that it is not known whether the password was changed: the one that holds is
 /// wanted.
 pub fn want(writing: &Writing<'_>, object: Uuid, now: i64) -> Result<(), StoreError> {
-    let sql = "INSERT INTO password_changes (object, wanted, changed_at) VALUES (?1, 1, ?2)
-               ON CONFLICT (object) DO UPDATE SET wanted = 1, changed_at = excluded.changed_at";
+    let sql = "INSERT INTO password_changes (object, expected, doubted, wanted_at, changed_at) VALUES (?1, 1, 0, ?2, ?2)
+               ON CONFLICT (object) DO UPDATE SET expected = 1, wanted_at = excluded.wanted_at,
+                   changed_at = excluded.changed_at";
     writing.execute(sql, params![object.as_bytes(), now])?;
     Ok(())
 }
@@ -40,41 +47,54 @@ pub fn want(writing: &Writing<'_>, object: Uuid, now: i64) -> Result<(), StoreEr
 /// Accounts of the domain whose digest is wanted, those that wait longest first.
 pub fn wanted(reading: &Reading<'_>, domain: i64, limit: usize) -> Result<Vec<Uuid>, StoreError> {
     let sql = "SELECT p.object FROM password_changes p JOIN objects o ON o.object = p.object
-               WHERE p.wanted = 1 AND o.domain = ?1 ORDER BY p.changed_at, p.object LIMIT ?2";
+               WHERE p.wanted_at IS NOT NULL AND o.domain = ?1 ORDER BY p.wanted_at, p.object LIMIT ?2";
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
     let mut select = reading.prepare_cached(sql)?;
     let objects = select.query_map(params![domain, limit], |row| stamps::guid(row, 0))?;
     Ok(objects.collect::<Result<_, _>>()?)
 }
 
-/// Changes before `before` after which a digest was dropped and none has arrived: the digest that holds is wanted again,
-/// whichever it is. Returns the accounts. Times are in seconds since 1970.
-pub fn doubt(writing: &Writing<'_>, before: i64, now: i64) -> Result<Vec<Uuid>, StoreError> {
-    let sql = "UPDATE password_changes SET stamp = NULL, set_at = NULL, wanted = 1, changed_at = ?2
-               WHERE wanted = 0 AND stamp IS NOT NULL AND changed_at < ?1 RETURNING object";
+/// Doubts the changes from before `before` of which phs should have brought a digest and has brought none. Returns the
+/// accounts, each once for a change. Times are in seconds since 1970.
+pub fn doubt(writing: &Writing<'_>, before: i64) -> Result<Vec<Uuid>, StoreError> {
+    let sql = "UPDATE password_changes SET doubted = 1
+               WHERE expected = 1 AND doubted = 0 AND wanted_at IS NULL AND changed_at < ?1 RETURNING object";
     let mut update = writing.prepare_cached(sql)?;
-    let objects = update.query_map([before, now], |row| stamps::guid(row, 0))?;
+    let objects = update.query_map([before], |row| stamps::guid(row, 0))?;
     Ok(objects.collect::<Result<_, _>>()?)
 }
 
-/// Forgets the wishes that no phs has fulfilled since `before`, in seconds since 1970: it does not carry these passwords.
-pub fn forget_wanted(writing: &Writing<'_>, before: i64) -> Result<usize, StoreError> {
-    let sql = "UPDATE password_changes SET wanted = 0 WHERE wanted = 1 AND changed_at < ?1";
-    Ok(writing.execute(sql, [before])?)
+/// Believes the changes no longer that are doubted and older than [`BELIEVED`]: the digest that holds is wanted, whichever
+/// it is. Returns the accounts.
+pub fn disbelieve(writing: &Writing<'_>, now: i64) -> Result<Vec<Uuid>, StoreError> {
+    let sql = "UPDATE password_changes SET stamp = NULL, set_at = NULL, wanted_at = ?2
+               WHERE doubted = 1 AND expected = 1 AND wanted_at IS NULL AND changed_at < ?1 RETURNING object";
+    let mut update = writing.prepare_cached(sql)?;
+    let objects = update.query_map([now.saturating_sub(BELIEVED), now], |row| stamps::guid(row, 0))?;
+    Ok(objects.collect::<Result<_, _>>()?)
 }
 
-/// Whether a digest with this stamp may be of the password after the last change, or of a later one.
-pub fn allows(reading: &Reading<'_>, object: Uuid, stamp: &Stamp) -> Result<bool, StoreError> {
+/// A full compare of the domain has ended: forgets the wishes from before `before`, in seconds since 1970, that it has not
+/// fulfilled. This phs does not carry these passwords.
+pub fn forget_wanted(writing: &Writing<'_>, domain: i64, before: i64) -> Result<usize, StoreError> {
+    let sql = "UPDATE password_changes SET wanted_at = NULL, expected = 0 WHERE wanted_at < ?2
+               AND object IN (SELECT object FROM objects WHERE domain = ?1)";
+    Ok(writing.execute(sql, [domain, before])?)
+}
+
+/// Whether a digest with this stamp is kept out: it is of a password from before a change that was made at `since` or
+/// later, in seconds since 1970.
+pub fn keeps_out(reading: &Reading<'_>, object: Uuid, stamp: &Stamp, since: i64) -> Result<bool, StoreError> {
     let row = reading
-        .prepare_cached("SELECT stamp, set_at FROM password_changes WHERE object = ?1")?
-        .query_row([object.as_bytes()], |row| {
+        .prepare_cached("SELECT stamp, set_at FROM password_changes WHERE object = ?1 AND changed_at >= ?2")?
+        .query_row(params![object.as_bytes(), since], |row| {
             Ok((row.get::<_, Option<Vec<u8>>>(0)?, row.get::<_, Option<i64>>(1)?))
         })
         .optional()?;
-    let Some((dropped, set_at)) = row else { return Ok(true) };
+    let Some((dropped, set_at)) = row else { return Ok(false) };
     let dropped = dropped.map(|bytes| stamps::from_bytes(&bytes)).transpose()?;
     let written = i64::try_from(stamp.time).unwrap_or(i64::MAX);
-    Ok(dropped.is_none_or(|dropped| dropped < *stamp) && set_at.is_none_or(|set_at| set_at <= written))
+    Ok(dropped.is_some_and(|dropped| *stamp <= dropped) || set_at.is_some_and(|set_at| written < set_at))
 }
 
 /// The digest of the new password has arrived.

@@ -44,6 +44,14 @@ fn waiting(reading: &Reading<'_>, app: Uuid) -> Result<u32, StoreError> {
     Ok(reading.prepare_cached(sql)?.query_row([app.as_bytes().as_slice()], |row| row.get(0))?)
 }
 
+/// Whether there is a request of this application that has not ended.
+pub fn waits(reading: &Reading<'_>, (hash, app): (&[u8; 32], Uuid), now: i64) -> Result<bool, StoreError> {
+    let sql = "SELECT count(*) FROM pushed_requests WHERE hash = ?1 AND app = ?2 AND ends_at > ?3";
+    let mut select = reading.prepare_cached(sql)?;
+    let count: i64 = select.query_row(params![hash, app.as_bytes(), now], |row| row.get(0))?;
+    Ok(count > 0)
+}
+
 /// Returns a request of this application that has not ended, and deletes it.
 pub fn redeem(
     writing: &Writing<'_>,

@@ -132,11 +132,16 @@ pub fn note_use(writing: &Writing<'_>, id: Uuid, now: i64) -> Result<(), StoreEr
     Ok(())
 }
 
-/// The password was changed in this session: it goes on with the new pwdLastSet, which phs has to bring before `until`.
-pub fn note_change(writing: &Writing<'_>, id: Uuid, password_set: i64, until: i64) -> Result<(), StoreError> {
-    let sql = "UPDATE web_sessions SET password_set = ?2, awaits_until = ?3 WHERE id = ?1";
-    writing.execute(sql, params![id.as_bytes(), password_set, until])?;
-    Ok(())
+/// The password of this account was changed in this session: it goes on with the new pwdLastSet, which phs has to bring
+/// before `until`. False: the account has no such session any more.
+pub fn note_change(
+    writing: &Writing<'_>,
+    (object, id): (Uuid, Uuid),
+    password_set: i64,
+    until: i64,
+) -> Result<bool, StoreError> {
+    let sql = "UPDATE web_sessions SET password_set = ?3, awaits_until = ?4 WHERE id = ?1 AND object = ?2";
+    Ok(writing.execute(sql, params![id.as_bytes(), object.as_bytes(), password_set, until])? > 0)
 }
 
 /// A pwdLastSet that was written at this time, in seconds since 1601, has arrived: the account's sessions that awaited it

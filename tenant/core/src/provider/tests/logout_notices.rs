@@ -29,7 +29,7 @@ impl Bench {
     }
 
     fn claimed(&self, now: i64) -> Vec<DueNotice> {
-        self.provider.due_notices(|_| 100, now).unwrap()
+        self.provider.due_notices(100, |_| 100, now).unwrap()
     }
 
     fn waiting(&self) -> u64 {
@@ -174,14 +174,31 @@ fn a_slow_client_has_as_many_notices_as_there_is_room_and_keeps_no_other_waiting
         bench.provider.end(&session, Ending::SignedOut, NOW + n).unwrap();
     }
     let of = |app: Uuid, free: usize, now: i64| {
-        let due = bench.provider.due_notices(|_| free, now).unwrap();
+        let due = bench.provider.due_notices(100, |_| free, now).unwrap();
         due.iter().filter(|due| due.app() == app).map(|due| due.notice.made_at - NOW).collect::<Vec<_>>()
     };
-    assert_eq!(bench.provider.due_notices(|_| 0, NOW + 20).unwrap().len(), 0);
+    assert_eq!(bench.provider.due_notices(100, |_| 0, NOW + 20).unwrap().len(), 0);
     let mut first = of(slow.app.id, 4, NOW + 20);
     first.sort_unstable();
     assert_eq!(first, [0, 1, 2, 3], "those that are due first");
     assert_eq!(of(quick.app.id, 4, NOW + 20).len(), 0, "they were claimed beside them");
+}
+
+#[test]
+fn no_more_notices_are_claimed_than_there_is_room_and_those_that_wait_longest_come_first() {
+    let bench = Bench::new();
+    let clients: Vec<_> = (0..10).map(|n| bench.notified_client(&format!("app{n}"))).collect();
+    for (n, client) in (0..).zip(&clients) {
+        for _ in 0..3 {
+            let session = bench.session_at(1, &[client]);
+            bench.provider.end(&session, Ending::SignedOut, NOW + n).unwrap();
+        }
+    }
+    let due = bench.provider.due_notices(5, |_| 2, NOW + 20).unwrap();
+    let apps: Vec<Uuid> = due.iter().map(|due| due.app()).collect();
+    let expected = [0, 0, 1, 1, 2].map(|n: usize| clients[n].app.id);
+    assert_eq!(apps, expected);
+    assert_eq!(bench.provider.due_notices(0, |_| 2, NOW + 20).unwrap().len(), 0);
 }
 
 #[test]
