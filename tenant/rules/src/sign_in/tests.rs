@@ -609,6 +609,28 @@ fn what_may_have_reached_ad_is_charged_and_a_right_password_clears_it() {
 }
 
 #[test]
+fn a_change_of_password_is_charged_for_what_may_have_reached_ad() {
+    use landbridge_wire::change::NewRefused;
+    let pta = facts(SigninPolicy::Pta);
+    let effects = |outcome, tried| {
+        let answer = AgentAnswer { outcome, agent: None, tried };
+        let (settle, charge) = effects_of_change(&pta, &answer, NOW);
+        let charged = match charge {
+            Charge::Add { more, .. } => more,
+            Charge::Nothing => 0,
+            Charge::Accepted { .. } => panic!("nothing was there to clear"),
+        };
+        (settle == Settle::Nothing, charged)
+    };
+    assert_eq!(effects(Ok(ChangeOutcome::Changed { password_set: None }), 1), (true, 0));
+    assert_eq!(effects(Ok(ChangeOutcome::NewRefused(NewRefused::NotComplex)), 1), (true, 0));
+    assert_eq!(effects(Ok(ChangeOutcome::NotKnown), 0), (true, 1), "the new password was tried as well");
+    assert_eq!(effects(Ok(ChangeOutcome::NotKnown), 2), (true, 2));
+    assert_eq!(effects(Ok(ChangeOutcome::OldRefused(wire::DirectoryVerdict::Wrong)), 1), (false, 1));
+    assert_eq!(effects(Err(NoAnswer::NoDirectory), 0), (true, 0));
+}
+
+#[test]
 fn a_refusal_is_about_the_password_that_the_account_had_when_the_agent_was_asked() {
     let before = facts(SigninPolicy::Pta);
     let mut now = before.clone();
