@@ -61,6 +61,9 @@ pub struct Granted {
     pub refresh: Option<Zeroizing<String>>,
 }
 
+/// A grant, and the claims of its person for its scopes.
+pub(super) type GrantWithClaims = (Grant, Map<String, Value>);
+
 /// Why a code or a refresh token is refused.
 #[derive(Debug, thiserror::Error)]
 pub enum NoGrant {
@@ -78,14 +81,14 @@ pub enum NoGrant {
 
 /// The id of a new grant: random, behind the time (RFC 9562 5.7). Grants of the same time are neighbours in the table, so a
 /// code and the refresh token that follows it soon touch the same pages.
-fn new_id(now: i64) -> Uuid {
+pub(super) fn new_id(now: i64) -> Uuid {
     let random = Uuid::new_v4().into_bytes().last_chunk().copied().unwrap_or_default();
     let milliseconds = u64::try_from(now).unwrap_or(0).saturating_mul(1000);
     Builder::from_unix_timestamp_millis(milliseconds, &random).into_uuid()
 }
 
 /// A secret with the grant that it is of.
-fn text(grant: Uuid, secret: &BearerSecret) -> Zeroizing<String> {
+pub(super) fn text(grant: Uuid, secret: &BearerSecret) -> Zeroizing<String> {
     Zeroizing::new(format!("{}.{}", grant.simple(), *secret.to_text()))
 }
 
@@ -213,7 +216,7 @@ impl Provider {
     }
 
     /// The next secret of the grant that `shown` names, if it is of this client and `fits`. All of it is one transaction.
-    fn next(
+    pub(super) fn next(
         &self,
         client: &Client,
         shown: &str,
@@ -257,12 +260,16 @@ impl Provider {
             grants::turn(writing, id, (&hash, &next.hash()), ends_at)?;
             Ok(Ok((grant, claims)))
         })?;
-        let (grant, claims) = turned?;
+        Ok(self.granted(turned?, &next, now))
+    }
+
+    /// What a client gets of a grant whose newest secret is `next`.
+    pub(super) fn granted(&self, (grant, claims): GrantWithClaims, next: &BearerSecret, now: i64) -> Granted {
         // It leaves the server as a refresh token only.
-        let refresh = is_offline(&grant.scopes).then(|| text(id, &next));
+        let refresh = is_offline(&grant.scopes).then(|| text(grant.id, next));
         let access =
-            access_token::write(self.store.seal_keys(), Subject::Grant(id), now.saturating_add(TOKEN));
-        Ok(Granted { grant, claims, access, refresh })
+            access_token::write(self.store.seal_keys(), Subject::Grant(grant.id), now.saturating_add(TOKEN));
+        Granted { grant, claims, access, refresh }
     }
 }
 

@@ -142,12 +142,9 @@ pub fn check(client: &OidcClient, request: &Parameters) -> Result<Authorization,
         None => return there("invalid_request", "response_type is missing"),
     }
     // 3. Scopes. Unknown ones are ignored (OpenID Connect Core 3.1.2.1).
-    let wanted = request.get("scope").unwrap_or_default();
-    let scopes: Vec<&str> =
-        SCOPES.into_iter().filter(|known| wanted.split(' ').any(|one| one == *known)).collect();
-    if !scopes.contains(&"openid") {
+    let Some(scopes) = known_scopes(request.get("scope").unwrap_or_default()) else {
         return there("invalid_scope", "scope must have openid");
-    }
+    };
     // 4. PKCE.
     let challenge = request.get("code_challenge");
     match (challenge, request.get("code_challenge_method")) {
@@ -184,7 +181,7 @@ pub fn check(client: &OidcClient, request: &Parameters) -> Result<Authorization,
         Some(Err(_)) => return there("invalid_request", "max_age is no number of seconds"),
     };
     Ok(Authorization {
-        scopes: scopes.join(" "),
+        scopes,
         nonce: nonce.map(str::to_owned),
         challenge: challenge.map(str::to_owned),
         prompt,
@@ -193,6 +190,13 @@ pub fn check(client: &OidcClient, request: &Parameters) -> Result<Authorization,
         login_hint: request.get("login_hint").filter(|hint| hint.len() <= 256).map(str::to_owned),
         back,
     })
+}
+
+/// Those of the wanted scopes that are known here, with a blank between. None: `openid` is not among them.
+pub fn known_scopes(wanted: &str) -> Option<String> {
+    let is_wanted = |known: &&str| wanted.split(' ').any(|one| one == *known);
+    let scopes: Vec<&str> = SCOPES.into_iter().filter(is_wanted).collect();
+    scopes.contains(&"openid").then(|| scopes.join(" "))
 }
 
 /// Whether a text is base64url of 32 bytes (RFC 7636 4.2).

@@ -160,7 +160,7 @@ fn outcome(name: &str) -> Outcome {
 }
 
 /// A time for the page. It is in UTC: without a script a server does not know the zone of a browser.
-fn moment(language: Language, at: i64) -> Moment {
+pub(crate) fn moment(language: Language, at: i64) -> Moment {
     let at = OffsetDateTime::from_unix_timestamp(at).unwrap_or(OffsetDateTime::UNIX_EPOCH);
     let (year, month, day) = (at.year(), u8::from(at.month()), at.day());
     let (hour, minute, second) = at.to_hms();
