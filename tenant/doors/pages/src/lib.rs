@@ -25,6 +25,7 @@
 //! - `sentence.rs`: a text with a value in it
 //! - `sign_in.rs`: the sign-in page
 //! - `change_password.rs`: the page on which a person changes the password
+//! - `device_code.rs`: the pages on which a person lets a device sign in
 //! - `no_access.rs`: the page for a person who cannot use an application
 //! - `request_error.rs`: the page for a request of an application that is wrong
 //! - `sign_out.rs`: the question before the sign-out, and the page after it
@@ -38,6 +39,7 @@ pub mod branding;
 pub mod change_password;
 pub mod colour;
 pub mod continue_to;
+pub mod device_code;
 pub mod display_text;
 pub mod form_post;
 pub mod frame;

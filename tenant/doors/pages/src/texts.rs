@@ -105,6 +105,28 @@ texts! {
     change_off: "You cannot change your password here. Change it at a work computer, or ask your IT support.",
         "Hier können Sie Ihr Passwort nicht ändern. Ändern Sie es an einem Arbeitsplatzrechner, oder wenden Sie sich an Ihren IT-Support.";
 
+    // A device without a browser.
+    device_title: "Sign in on a device", "Auf einem Gerät anmelden";
+    device_intro: "Type the code that the device shows.", "Bitte geben Sie den Code ein, den das Gerät anzeigt.";
+    device_code: "Code", "Code";
+    device_wrong_code: "This code is wrong, or its time is over. Check it and try again, or start again on the device.",
+        "Dieser Code ist falsch, oder seine Zeit ist abgelaufen. Bitte prüfen Sie ihn und versuchen Sie es erneut, oder beginnen Sie auf dem Gerät von vorn.";
+    device_question: "Sign in to {application} on a device?", "Auf einem Gerät bei {application} anmelden?";
+    device_warning: "Allow this only if you started it yourself and see this code on a device in front of you. Never allow a code from a message or a call: its sender would be signed in as you.",
+        "Erlauben Sie das nur, wenn Sie es selbst begonnen haben und diesen Code auf einem Gerät vor sich sehen. Erlauben Sie nie einen Code aus einer Nachricht oder einem Anruf: Der Absender wäre dann unter Ihrem Namen angemeldet.";
+    device_details: "Where the device is", "Wo das Gerät ist";
+    device_address: "Address", "Adresse";
+    device_at: "Started", "Begonnen";
+    device_allow: "Allow", "Erlauben";
+    device_refuse: "Refuse", "Ablehnen";
+    device_allowed_title: "The device may sign in to {application}", "Das Gerät darf sich bei {application} anmelden";
+    device_allowed: "Go back to the device. It continues by itself within a few seconds. You can close this page.",
+        "Kehren Sie zum Gerät zurück. Es geht dort in wenigen Sekunden von selbst weiter. Diese Seite können Sie schließen.";
+    device_refused_title: "The device may not sign in to {application}",
+        "Das Gerät darf sich nicht bei {application} anmelden";
+    device_refused: "You have refused it. If you did not start this yourself, tell your IT support.",
+        "Sie haben abgelehnt. Wenn Sie das nicht selbst begonnen haben, benachrichtigen Sie Ihren IT-Support.";
+
     // No access.
     no_access_title: "No access", "Kein Zugang";
     no_access_to: "No access to {application}", "Kein Zugang zu {application}";

@@ -6,6 +6,7 @@ use landbridge_door_pages::account::{
 use landbridge_door_pages::branding::Branding;
 use landbridge_door_pages::change_password::{ChangeNotice, ChangePassword, Rules};
 use landbridge_door_pages::continue_to::ContinueTo;
+use landbridge_door_pages::device_code::{DeviceAnswered, DeviceCode, DeviceNotice, DeviceQuestion};
 use landbridge_door_pages::form_post::FormPost;
 use landbridge_door_pages::frame::Frame;
 use landbridge_door_pages::language::Language;
@@ -104,6 +105,47 @@ pub(crate) fn pages(frame: &Frame<'_>) -> Result<Vec<(String, String)>> {
         ..hostile
     };
     add("change-password-hostile", hostile.html(frame));
+
+    // A device without a browser.
+    let code = |notice| -> Result<DeviceCode> {
+        let name = Some("anna.beck@corp.example".into());
+        Ok(DeviceCode { action: "/device".parse()?, csrf: "dG9rZW4".to_owned(), name, notice })
+    };
+    add("device-code", code(None)?.html(frame));
+    for notice in DeviceNotice::ALL {
+        add(&format!("device-code-{notice:?}"), code(Some(notice))?.html(frame));
+    }
+    let hostile = DeviceCode {
+        csrf: HOSTILE.to_owned(),
+        name: Some(HOSTILE.into()),
+        ..code(Some(DeviceNotice::Wrong))?
+    };
+    add("device-code-hostile", hostile.html(frame));
+    let question = DeviceQuestion {
+        application: "Besprechungsraum".into(),
+        code: "WDJB-MJHT".into(),
+        address: "2001:db8:85a3:8d3:1319:8a2e:370:7348".into(),
+        at: Moment { text: "2026-11-29 09:14 UTC".into(), datetime: "2026-11-29T09:14:00Z".to_owned() },
+        name: Some("anna.beck@corp.example".into()),
+        allow: ("/allow-device".parse()?, "dG9rZW4".to_owned()),
+        refuse: ("/refuse-device".parse()?, "dG9rZW5z".to_owned()),
+    };
+    add("device-question", question.html(frame));
+    let hostile = DeviceQuestion {
+        application: HOSTILE.into(),
+        code: HOSTILE.into(),
+        address: HOSTILE.into(),
+        at: Moment { text: HOSTILE.into(), datetime: HOSTILE.to_owned() },
+        name: Some(HOSTILE.into()),
+        ..question
+    };
+    add("device-question-hostile", hostile.html(frame));
+    for is_allowed in [true, false] {
+        let page = DeviceAnswered { application: "Besprechungsraum".into(), is_allowed };
+        add(if is_allowed { "device-allowed" } else { "device-refused" }, page.html(frame));
+        let page = DeviceAnswered { application: HOSTILE.into(), is_allowed };
+        add(&format!("device-answered-{is_allowed}-hostile"), page.html(frame));
+    }
 
     // 2. No access.
     for reason in [NoAccessReason::NotAssigned, NoAccessReason::Account, NoAccessReason::Application] {
