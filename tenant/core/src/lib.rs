@@ -49,6 +49,8 @@
 //! - `provider/grants.rs`: codes and refresh tokens
 //! - `provider/pushed_requests.rs`: authorization requests of which a browser brings the name alone
 //! - `provider/logout_notices.rs`: notices of ended sessions for applications
+//! - `provider/user_code.rs`: the code that a device shows and a person types
+//! - `provider/device_requests.rs`: devices without a browser, and the person's answer to them
 //! - `provider/introspection.rs`: what a token is worth at this moment, and its end by its client
 //! - `provider/access_token.rs`: access tokens
 //! - `provider/clients.rs`: the clients, as they were read last

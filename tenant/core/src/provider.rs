@@ -10,12 +10,14 @@ mod access_token;
 pub mod claims;
 pub mod client_assertion;
 mod clients;
+pub mod device_requests;
 mod grants;
 mod introspection;
 pub mod logout_notices;
 pub mod own_page;
 pub mod pushed_requests;
 mod sessions;
+pub mod user_code;
 
 use crate::issuer::{Issuer, NotSigned};
 use access_token::Subject;

@@ -537,7 +537,7 @@ pub struct Oidc {
     /// Sign nobody in any more, and end what was granted.
     #[arg(long, conflicts_with_all = ["redirect_uris", "signed_out_uris", "public", "no_pkce", "pkce", "algorithm",
         "subject", "groups", "all_groups", "assigned_groups", "roles", "client_credentials",
-        "introspect_others", "jwks", "par", "back_channel_logout", "no_back_channel_logout"])]
+        "introspect_others", "jwks", "par", "back_channel_logout", "no_back_channel_logout", "device_code"])]
     pub off: bool,
     /// Where people return with a code, exactly as the application sends it. May be repeated; the list replaces the one
     /// of before.
@@ -590,6 +590,9 @@ pub struct Oidc {
     /// Whether it must push its authorization requests (RFC 9126). Default: it may.
     #[arg(long, value_parser = ["allowed", "required"])]
     pub par: Option<String>,
+    /// Whether devices without a browser sign people in by codes that people type (RFC 8628). Default: no.
+    #[arg(long, value_name = "YES|NO", value_parser = yes_or_no)]
+    pub device_code: Option<bool>,
     /// A file with a JWK set: the public keys by which it proves itself (`private_key_jwt`). `-`: standard input. The set
     /// replaces the one of before; one without keys removes them.
     #[arg(long, value_name = "FILE")]

@@ -16,7 +16,7 @@ use std::sync::atomic::Ordering;
 use uuid::Uuid;
 
 /// The tables with data of objects, and their columns, those of the key first.
-pub const TABLES: [(&str, &str); 14] = [
+pub const TABLES: [(&str, &str); 15] = [
     (
         "objects",
         "object, domain, sid, presence, protected_user, cycle, changed_at, kind, removed_at, privileged, change",
@@ -37,6 +37,10 @@ pub const TABLES: [(&str, &str); 14] = [
         "id, app, object, session, scopes, nonce, redirect_uri, challenge, signed_in_at, hash, code_until, ends_at",
     ),
     ("logout_notices", "session, app, object, made_at, next_at, tries"),
+    (
+        "device_requests",
+        "id, hash, user_hash, app, scopes, address, made_at, ends_at, polled_at, wait_seconds, answer, object, session",
+    ),
     ("links", "source, what, target, domain, stamp, present, cycle"),
     ("refused_members", "domain, policy_group, object"),
     ("reserved_names", "domain, object, attribute, hash, stamp, cycle"),

@@ -53,6 +53,8 @@
 //! - `tables/app_secrets.rs`: the hashes of their secrets
 //! - `tables/logout_notices.rs`: clients of sessions, and the notices of sessions that ended
 //! - `tables/pushed_requests.rs`: authorization requests that clients have pushed, sealed
+//! - `tables/device_requests.rs`: devices without a browser that wait for a person
+//! - `tables/device_guesses.rs`: wrong codes of devices, by where they were typed
 //! - `tables/spent.rs`: what a client may use once, and has used
 //! - `tables/signing_keys.rs`: the keys that sign tokens, sealed
 //! - `tables/web_sessions.rs`: people who are signed in at the pages

@@ -16,6 +16,8 @@ pub mod blocks;
 pub mod canaries;
 pub mod changed_objects;
 pub mod changes;
+pub mod device_guesses;
+pub mod device_requests;
 pub mod digests;
 pub mod domains;
 pub mod grants;

@@ -215,7 +215,8 @@ const STEPS: [&str; 3] = [
          salt        BLOB NOT NULL,
          client_credentials INTEGER NOT NULL,
          introspects_others INTEGER NOT NULL,
-         pushed_requests_only INTEGER NOT NULL
+         pushed_requests_only INTEGER NOT NULL,
+         device_codes INTEGER NOT NULL
      ) STRICT, WITHOUT ROWID;
      CREATE TABLE app_uris (
          app         BLOB NOT NULL REFERENCES apps(id),
@@ -312,7 +313,29 @@ const STEPS: [&str; 3] = [
          tries       INTEGER NOT NULL,
          PRIMARY KEY (session, app)
      ) STRICT, WITHOUT ROWID;
-     CREATE INDEX logout_notices_by_app ON logout_notices(app, next_at);",
+     CREATE INDEX logout_notices_by_app ON logout_notices(app, next_at);
+     CREATE TABLE device_requests (
+         id          BLOB PRIMARY KEY,
+         hash        BLOB NOT NULL,
+         user_hash   BLOB NOT NULL UNIQUE,
+         app         BLOB NOT NULL REFERENCES apps(id),
+         scopes      TEXT NOT NULL,
+         address     TEXT NOT NULL,
+         made_at     INTEGER NOT NULL,
+         ends_at     INTEGER NOT NULL,
+         polled_at   INTEGER,
+         wait_seconds INTEGER NOT NULL,
+         answer      TEXT,
+         object      BLOB,
+         session     BLOB
+     ) STRICT, WITHOUT ROWID;
+     CREATE INDEX device_requests_by_app ON device_requests(app, ends_at);
+     CREATE INDEX device_requests_by_end ON device_requests(ends_at);
+     CREATE TABLE device_guesses (
+         source      TEXT PRIMARY KEY,
+         wrong       INTEGER NOT NULL,
+         ends_at     INTEGER NOT NULL
+     ) STRICT, WITHOUT ROWID;",
 ];
 
 /// The oldest version that can be upgraded: the first schema.

@@ -75,6 +75,7 @@ fn client(kind: OidcKind, pkce: bool) -> OidcClient {
         client_credentials: false,
         introspects_others: false,
         pushed_requests_only: false,
+        device_codes: false,
         keys: Vec::new(),
         redirect_uris: uris.collect(),
         signed_out_uris: Vec::new(),

@@ -8,7 +8,7 @@ use landbridge_crypto::secret::Secret;
 use landbridge_tenant_rules::model::{
     AppRole, LogoutUri, OidcClient, OidcKind, RedirectUri, SigningAlgorithm, SubjectKind,
 };
-use landbridge_tenant_store::tables::{app_oidc, grants};
+use landbridge_tenant_store::tables::{app_oidc, device_requests, grants};
 use landbridge_tenant_store::{Reading, StoreError, Writing};
 
 /// Limit on the bytes of a role's name.
@@ -22,6 +22,7 @@ pub(super) fn store(
 ) -> Result<(), StoreError> {
     if client.is_none() {
         grants::end_of_app(writing, app)?;
+        device_requests::end_of_app(writing, app)?;
     }
     Secret::<32>::random().lend(|salt| app_oidc::set(writing, app, client, salt))
 }
@@ -90,8 +91,9 @@ pub(super) fn read_oidc(
             return Ok(Err(refusal(&format!("{text}: {why}"), todo)));
         }
     };
-    // One that signs nobody in has no place for people to return to.
-    if redirect_uris.is_empty() && !wanted.client_credentials && !wanted.introspect_others {
+    // One that signs people in on devices alone, or none at all, has no place for people to return to.
+    let needs_none = wanted.client_credentials || wanted.introspect_others || wanted.device_code;
+    if redirect_uris.is_empty() && !needs_none {
         let todo = "give one with --redirect-uri: its documentation calls it redirect or callback URL";
         return Ok(Err(refusal("a client of OpenID Connect needs a redirect URI", todo)));
     }
@@ -119,6 +121,7 @@ pub(super) fn read_oidc(
         client_credentials: wanted.client_credentials,
         introspects_others: wanted.introspect_others,
         pushed_requests_only: wanted.par_required,
+        device_codes: wanted.device_code,
         keys,
         redirect_uris,
         signed_out_uris,
@@ -152,6 +155,7 @@ pub(super) fn oidc_text(client: &OidcClient) -> String {
         (client.client_credentials, ", tokens of its own"),
         (client.introspects_others, ", introspects tokens of others"),
         (client.pushed_requests_only, ", must push its requests"),
+        (client.device_codes, ", signs in on devices"),
     ] {
         if is_on {
             text.push_str(words);
@@ -176,6 +180,7 @@ pub(super) fn oidc_settings(client: OidcClient) -> OidcSettings {
         client_credentials,
         introspects_others,
         pushed_requests_only,
+        device_codes,
         keys,
         redirect_uris,
         signed_out_uris,
@@ -192,6 +197,7 @@ pub(super) fn oidc_settings(client: OidcClient) -> OidcSettings {
         client_credentials,
         introspect_others: introspects_others,
         par_required: pushed_requests_only,
+        device_code: device_codes,
         keys: keys.iter().map(key_text).collect(),
         redirect_uris: texts(redirect_uris),
         signed_out_uris: texts(signed_out_uris),

@@ -663,6 +663,9 @@ pub struct OidcSettings {
     /// Whether it must push its authorization requests.
     #[serde(skip_serializing_if = "is_off")]
     pub par_required: bool,
+    /// Whether devices without a browser sign people in by codes.
+    #[serde(skip_serializing_if = "is_off")]
+    pub device_code: bool,
     /// Public keys by which it proves itself, each a JWK (RFC 7517) as text.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub keys: Vec<String>,
@@ -709,6 +712,7 @@ impl Default for OidcSettings {
             client_credentials: false,
             introspect_others: false,
             par_required: false,
+            device_code: false,
             keys: Vec::new(),
             redirect_uris: Vec::new(),
             signed_out_uris: Vec::new(),
@@ -732,6 +736,7 @@ pub struct OidcChange {
     pub client_credentials: Option<bool>,
     pub introspect_others: Option<bool>,
     pub par_required: Option<bool>,
+    pub device_code: Option<bool>,
     pub keys: Option<Vec<String>>,
     pub redirect_uris: Option<Vec<String>>,
     pub signed_out_uris: Option<Vec<String>>,
@@ -754,6 +759,7 @@ impl OidcSettings {
             client_credentials: change.client_credentials.unwrap_or(self.client_credentials),
             introspect_others: change.introspect_others.unwrap_or(self.introspect_others),
             par_required: change.par_required.unwrap_or(self.par_required),
+            device_code: change.device_code.unwrap_or(self.device_code),
             keys: change.keys.unwrap_or(self.keys),
             redirect_uris: change.redirect_uris.unwrap_or(self.redirect_uris),
             signed_out_uris: change.signed_out_uris.unwrap_or(self.signed_out_uris),

@@ -10,7 +10,7 @@ use landbridge_tenant_rules::names::{Whose, folded};
 use landbridge_tenant_store::facts::{self, KnownAccount, Origin};
 use landbridge_tenant_store::tables::web_sessions::{self, WebSession};
 use landbridge_tenant_store::tables::{
-    attributes, audit, grants, known_sources, names, pushed_requests, spent,
+    attributes, audit, device_guesses, device_requests, grants, known_sources, names, pushed_requests, spent,
 };
 use landbridge_tenant_store::{Reading, StoreError, Writing};
 use landbridge_wire::upload::Presence;
@@ -126,7 +126,7 @@ pub(crate) fn end_all_of(
 }
 
 /// The person as the audit log names the one who acts.
-fn actor_of(object: Uuid) -> String {
+pub(super) fn actor_of(object: Uuid) -> String {
     format!("account {object}")
 }
 
@@ -306,6 +306,8 @@ impl Provider {
         let swept = self.store.write("web-sessions-sweep", |writing| {
             spent::sweep(writing, now)?;
             pushed_requests::sweep(writing, now)?;
+            device_requests::sweep(writing, now)?;
+            device_guesses::sweep(writing, now)?;
             for object in web_sessions::of_expired_accounts(writing, now)? {
                 end_all_of(writing, (object, None), ("tenant", Ending::Account), now)?;
             }

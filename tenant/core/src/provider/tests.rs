@@ -3,6 +3,7 @@
 
 mod claims;
 mod clients;
+mod device_requests;
 mod grants;
 mod introspection;
 mod logout_notices;
@@ -71,6 +72,7 @@ impl Bench {
             client_credentials: false,
             introspects_others: false,
             pushed_requests_only: false,
+            device_codes: false,
             keys: Vec::new(),
             redirect_uris: vec![RedirectUri::parse(CALLBACK).unwrap()],
             signed_out_uris: Vec::new(),

@@ -6,7 +6,7 @@ use super::cookies::{self, DEVICE, FORM, cookie};
 use super::door::{Asked, Checked, OidcDoor, blocking, page_of, see_other};
 use super::metadata::path;
 use super::parameters::{NOTICE, Parameters};
-use super::sign_in::{Destination, LetIn, MAX_NAME};
+use super::sign_in::{DEVICE_REQUEST, Destination, LetIn, MAX_NAME};
 use hyper::StatusCode;
 use hyper::header::{HeaderValue, RETRY_AFTER, SET_COOKIE};
 use landbridge_crypto::secret::Password;
@@ -284,6 +284,7 @@ impl OidcDoor {
     ) -> Answer {
         let (request, target, cancel) = match to {
             Destination::OwnPage => (None, None, path::OWN_PAGE.parse::<Path>()),
+            Destination::Device => (Some(DEVICE_REQUEST.to_owned()), None, path::DEVICE.parse()),
             Destination::Application(parts) => {
                 let (_, request, text) = parts.as_ref();
                 // Browsers apply `form-action` to the redirects that follow a form as well.

@@ -25,6 +25,7 @@ impl OidcDoor {
             path::INTROSPECT => self.introspect(&client, &form),
             path::REVOKE => self.revoke(&client, &form),
             path::PUSH => self.push(asked, &client, &form),
+            path::DEVICE_AUTHORIZATION => self.device_authorization(asked, &client, &form),
             _ => self.token(asked, &client, &form),
         }
     }

@@ -175,6 +175,9 @@ impl OidcDoor {
             path::END_OTHER_SESSIONS,
             path::CHANGE_PASSWORD,
             path::NOT_YOU,
+            path::DEVICE,
+            path::ALLOW_DEVICE,
+            path::REFUSE_DEVICE,
         ]
         .contains(&asked.path.as_str());
         let is_of_clients = path::OF_CLIENTS.contains(&asked.path.as_str());
@@ -232,6 +235,9 @@ impl OidcDoor {
             (path::CHANGE_PASSWORD, true) => self.change_password_page_of_session(asked),
             (path::END_SESSION | path::END_OTHER_SESSIONS, false) => self.end_sessions(asked, &parameters),
             (path::NOT_YOU, true) => Ok(self.not_you(asked)),
+            (path::DEVICE, true) => self.device_page(asked),
+            (path::DEVICE, false) => self.device_typed(asked, &parameters),
+            (path::ALLOW_DEVICE | path::REFUSE_DEVICE, false) => self.answer_device(asked, &parameters),
             (path::OWN_PAGE | path::NOT_YOU, false) => Ok(self.not_allowed(asked, "GET")),
             _ => Ok(self.not_allowed(asked, "POST")),
         };

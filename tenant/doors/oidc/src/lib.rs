@@ -17,6 +17,7 @@
 //! - `change_password.rs`: the page on which a person changes the password, and its form
 //! - `client_authentication.rs`: who a client says that it is
 //! - `proven_client.rs`: the client that a request comes from, proven
+//! - `device_requests.rs`: codes for devices without a browser
 //! - `client_endpoints.rs`: the endpoints that clients call without a browser
 //! - `token.rs`: codes and refresh tokens for tokens
 //! - `introspection.rs`: what a token is worth at this moment, and its end by its client
@@ -24,6 +25,7 @@
 //! - `sign_out.rs`: the end of a session, by the application's or the person's wish
 //! - `back_channel.rs`: notices of ended sessions to applications
 //! - `own_page.rs`: the person's own page, and its forms
+//! - `device_page.rs`: the page on which a person types the code of a device, and its forms
 //! - `device.rs`: the name of a browser for people
 
 pub mod authorization;
@@ -34,6 +36,8 @@ pub mod client_authentication;
 mod client_endpoints;
 pub mod cookies;
 mod device;
+mod device_page;
+mod device_requests;
 pub mod door;
 mod introspection;
 pub mod metadata;

@@ -19,10 +19,12 @@ pub mod path {
     pub const INTROSPECT: &str = "/introspect";
     /// Authorization requests that clients push.
     pub const PUSH: &str = "/par";
+    /// Codes for devices without a browser.
+    pub const DEVICE_AUTHORIZATION: &str = "/device_authorization";
     /// The end of a token.
     pub const REVOKE: &str = "/revoke";
     /// Those that clients call without a browser, with a form that proves the client.
-    pub const OF_CLIENTS: [&str; 4] = [TOKEN, INTROSPECT, REVOKE, PUSH];
+    pub const OF_CLIENTS: [&str; 5] = [TOKEN, INTROSPECT, REVOKE, PUSH, DEVICE_AUTHORIZATION];
     /// Who somebody is.
     pub const USERINFO: &str = "/userinfo";
     /// The end of a session.
@@ -35,9 +37,18 @@ pub mod path {
     pub const END_OTHER_SESSIONS: &str = "/end-other-sessions";
     /// The page on which a person changes the password, and where its form goes.
     pub const CHANGE_PASSWORD: &str = "/change-password";
+    /// The page on which a person types the code of a device, and where its form goes.
+    pub const DEVICE: &str = "/device";
+    /// Where the form goes that lets a device sign in.
+    pub const ALLOW_DEVICE: &str = "/allow-device";
+    /// Where the form goes that refuses a device.
+    pub const REFUSE_DEVICE: &str = "/refuse-device";
     /// The sign-in page without the name that the browser remembers.
     pub const NOT_YOU: &str = "/not-you";
 }
+
+/// `grant_type` of the code of a device (RFC 8628 3.4).
+pub const DEVICE_GRANT: &str = "urn:ietf:params:oauth:grant-type:device_code";
 
 /// `acr` of every sign-in: a password over TLS (SAML Authentication Context 3.4.4, which other providers use as well).
 pub const PASSWORD_OVER_TLS: &str = "urn:oasis:names:tc:SAML:2.0:ac:classes:PasswordProtectedTransport";
@@ -50,6 +61,7 @@ pub fn document(issuer: &str) -> Value {
         "authorization_endpoint": at(path::AUTHORIZE),
         "token_endpoint": at(path::TOKEN),
         "pushed_authorization_request_endpoint": at(path::PUSH),
+        "device_authorization_endpoint": at(path::DEVICE_AUTHORIZATION),
         "require_pushed_authorization_requests": false,
         "introspection_endpoint": at(path::INTROSPECT),
         "revocation_endpoint": at(path::REVOKE),
@@ -61,7 +73,7 @@ pub fn document(issuer: &str) -> Value {
         "scopes_supported": SCOPES,
         "response_types_supported": ["code"],
         "response_modes_supported": ["query", "form_post"],
-        "grant_types_supported": ["authorization_code", "refresh_token", "client_credentials"],
+        "grant_types_supported": ["authorization_code", "refresh_token", "client_credentials", DEVICE_GRANT],
         "subject_types_supported": ["public", "pairwise"],
         "id_token_signing_alg_values_supported": ["RS256", "ES256"],
         "token_endpoint_auth_signing_alg_values_supported": ["RS256", "ES256"],

@@ -1,4 +1,4 @@
-//! The sign-in page and its form: on the way to an application, or to the person's own page.
+//! The sign-in page and its form: on the way to an application, to the person's own page, or to the page for devices.
 //! Neighbours: [`super::authorize`] and [`super::own_page`] show it to a browser without a session.
 
 use super::authorization::Authorization;
@@ -37,6 +37,10 @@ pub(super) const MAX_NAME: usize = 1024;
 pub(crate) const TRIES_UNTIL_NOTICE: u32 = 10;
 /// Who asks for the sign-ins of the person's own page, in the audit log.
 const OWN_PAGE: &str = "own page";
+/// The same for the page on which the code of a device is typed.
+const DEVICE_PAGE: &str = "device page";
+/// What the form carries in place of a request on the way to that page.
+pub(crate) const DEVICE_REQUEST: &str = "device";
 
 /// Where a person goes after the sign-in.
 pub(crate) enum Destination {
@@ -44,6 +48,8 @@ pub(crate) enum Destination {
     Application(Box<(Arc<Client>, Authorization, String)>),
     /// To the person's own page.
     OwnPage,
+    /// To the page on which the code of a device is typed.
+    Device,
 }
 
 impl Destination {
@@ -51,13 +57,17 @@ impl Destination {
     pub(crate) fn client(&self) -> Option<&Client> {
         match self {
             Self::Application(parts) => Some(&parts.0),
-            Self::OwnPage => None,
+            Self::OwnPage | Self::Device => None,
         }
     }
 
     /// Who asks for the sign-in, in the audit log.
     pub(crate) fn actor(&self) -> String {
-        self.client().map_or_else(|| OWN_PAGE.to_owned(), |client| format!("app {}", client.app.name))
+        match self {
+            Self::Application(parts) => format!("app {}", parts.0.app.name),
+            Self::OwnPage => OWN_PAGE.to_owned(),
+            Self::Device => DEVICE_PAGE.to_owned(),
+        }
     }
 
     /// The caller of the sign-in.
@@ -116,7 +126,7 @@ impl OidcDoor {
         blocking(move || door.conclude(&of, form, verdict)).await
     }
 
-    /// Charges the rate of the application, or that of the person's own page. What it returns blocks.
+    /// Charges the rate of the application, or that of the pages of Landbridge itself. What it returns blocks.
     pub(crate) fn admission(
         &self,
         to: &Destination,
@@ -160,6 +170,9 @@ impl OidcDoor {
     /// Where the person of a form goes afterwards. The error is the answer. Blocks.
     pub(crate) fn destination(&self, asked: &Asked, form: &Parameters) -> Checked<Destination> {
         let Some(text) = form.get(REQUEST_FIELD).map(str::to_owned) else { return Ok(Destination::OwnPage) };
+        if text == DEVICE_REQUEST {
+            return Ok(Destination::Device);
+        }
         let parameters = self.sound(asked, Parameters::parse(text.as_bytes()))?;
         let (client, request) = self.checked(asked, &parameters)?;
         Ok(Destination::Application(Box::new((client, request, text))))
@@ -244,6 +257,7 @@ impl OidcDoor {
                 self.finish(asked, (client, request, text), (&begun.session, None), now)
             }
             Destination::OwnPage => Some(see_other(path::OWN_PAGE)),
+            Destination::Device => Some(see_other(path::DEVICE)),
         };
         // The account was disabled or got another password meanwhile.
         let Some(mut answer) = answer else { return again(Notice::SessionEnded, StatusCode::FORBIDDEN) };
@@ -263,6 +277,7 @@ impl OidcDoor {
     pub(crate) fn not_you(&self, asked: &Asked) -> Answer {
         let to = match asked.query.as_str() {
             "" => path::OWN_PAGE.to_owned(),
+            DEVICE_REQUEST => path::DEVICE.to_owned(),
             query => format!("{}?{query}", path::AUTHORIZE),
         };
         let mut answer = see_other(&to);
@@ -282,6 +297,7 @@ impl OidcDoor {
         // 1. What is known of the name: typed, meant by the application, or remembered.
         let (application, text, hint, target) = match to {
             Destination::OwnPage => (None, "", None, None),
+            Destination::Device => (None, DEVICE_REQUEST, None, None),
             Destination::Application(parts) => {
                 let (client, request, text) = parts.as_ref();
                 let name = Some(client.app.name.as_str().into());

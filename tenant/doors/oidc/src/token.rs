@@ -1,7 +1,8 @@
-//! Codes and refresh tokens for tokens (OpenID Connect Core 3.1.3, 12), and tokens of a client itself (RFC 6749 4.4).
+//! Codes and refresh tokens for tokens (OpenID Connect Core 3.1.3, 12), those of devices (RFC 8628 3.4), and tokens of a client
+//! itself (RFC 6749 4.4).
 
 use super::door::{Asked, OidcDoor, private_json, refused, unavailable};
-use super::metadata::PASSWORD_OVER_TLS;
+use super::metadata::{DEVICE_GRANT, PASSWORD_OVER_TLS};
 use super::parameters::Parameters;
 use hyper::StatusCode;
 use landbridge_door_listen::body::Answer;
@@ -28,9 +29,13 @@ impl OidcDoor {
             ("authorization_code" | "refresh_token", ..) => {
                 return bad("invalid_request", "the code or the refresh token is missing");
             }
+            (DEVICE_GRANT, ..) => match self.device_grant(client, form, now) {
+                Ok(granted) => granted,
+                Err(answer) => return *answer,
+            },
             ("client_credentials", ..) => return self.client_credentials(asked, client, form, now),
             _ => {
-                let words = "authorization_code, refresh_token or client_credentials";
+                let words = "authorization_code, refresh_token, client_credentials or that of a device code";
                 return bad("unsupported_grant_type", words);
             }
         };

@@ -109,6 +109,7 @@ fn oidc_change(oidc: &Oidc) -> Result<Option<OidcChange>, TenantError> {
         client_credentials: oidc.client_credentials,
         introspect_others: oidc.introspect_others,
         par_required: oidc.par.as_deref().map(|word| word == "required"),
+        device_code: oidc.device_code,
         keys: oidc.jwks.as_deref().map(key_set).transpose()?,
         redirect_uris: list(&oidc.redirect_uris),
         signed_out_uris: list(&oidc.signed_out_uris),

@@ -5,6 +5,7 @@ mod browser;
 mod client_assertion;
 mod client_credentials;
 mod conformance;
+mod device_codes;
 mod introspection;
 mod keys;
 mod own_page;

@@ -26,6 +26,8 @@ pub struct OidcClient {
     pub introspects_others: bool,
     /// Whether it must push its authorization requests (RFC 9126), so that no browser can change them.
     pub pushed_requests_only: bool,
+    /// Whether devices without a browser sign people in by codes (RFC 8628).
+    pub device_codes: bool,
     /// Public keys by which it proves itself (OpenID Connect Core 9: `private_key_jwt`).
     pub keys: Vec<ClientKey>,
     /// Where people return with a code.

@@ -250,7 +250,8 @@ CREATE TABLE app_oidc (
     salt        BLOB NOT NULL,                     -- random; a pairwise `sub` is hashed with it
     client_credentials INTEGER NOT NULL,           -- 1: it gets access tokens of its own
     introspects_others INTEGER NOT NULL,           -- 1: it may introspect the access tokens of other clients
-    pushed_requests_only INTEGER NOT NULL          -- 1: it must push its authorization requests
+    pushed_requests_only INTEGER NOT NULL,         -- 1: it must push its authorization requests
+    device_codes INTEGER NOT NULL                  -- 1: devices without a browser sign people in by codes
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE app_uris (
@@ -360,6 +361,32 @@ CREATE TABLE pushed_requests (
     ends_at     INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX pushed_requests_by_app ON pushed_requests(app, ends_at);
+
+-- Devices without a browser that wait until a person types their codes at the page.
+CREATE TABLE device_requests (
+    id          BLOB PRIMARY KEY,                  -- a part of the device code; later the id of the grant
+    hash        BLOB NOT NULL,                     -- SHA-256 of the device code's secret
+    user_hash   BLOB NOT NULL UNIQUE,              -- keyed hash of the code that the person types
+    app         BLOB NOT NULL REFERENCES apps(id),
+    scopes      TEXT NOT NULL,                     -- with a blank between
+    address     TEXT NOT NULL,                     -- where the request came from
+    made_at     INTEGER NOT NULL,
+    ends_at     INTEGER NOT NULL,
+    polled_at   INTEGER,                           -- when the device last asked for its tokens and was not too early
+    wait_seconds INTEGER NOT NULL,                 -- seconds that it must wait between two times
+    answer      TEXT,                              -- NULL: none yet; 'allowed'; 'refused'
+    object      BLOB,                              -- objectGUID of the account that allowed it
+    session     BLOB                               -- of web_sessions: the one in which it was allowed
+) STRICT, WITHOUT ROWID;
+CREATE INDEX device_requests_by_app ON device_requests(app, ends_at);
+CREATE INDEX device_requests_by_end ON device_requests(ends_at);
+
+-- Wrong codes that were typed at the page for devices, by where they came from.
+CREATE TABLE device_guesses (
+    source      TEXT PRIMARY KEY,                  -- an address or a network; 'all': the sum
+    wrong       INTEGER NOT NULL,
+    ends_at     INTEGER NOT NULL                   -- when counting starts again
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE app_secrets (
     app         BLOB NOT NULL REFERENCES apps(id),

@@ -25,7 +25,7 @@ pub fn of(reading: &Reading<'_>, app: Uuid) -> Result<Option<OidcClient>, StoreE
 pub fn with_salt(reading: &Reading<'_>, app: Uuid) -> Result<Option<(OidcClient, [u8; 32])>, StoreError> {
     let sql =
         "SELECT kind, pkce, algorithm, subject, every_group, salt, client_credentials, introspects_others,
-                   pushed_requests_only FROM app_oidc WHERE app = ?1";
+                   pushed_requests_only, device_codes FROM app_oidc WHERE app = ?1";
     let mut statement = reading.prepare_cached(sql)?;
     let mut rows = statement.query([app.as_bytes().as_slice()])?;
     let Some(row) = rows.next()? else { return Ok(None) };
@@ -42,6 +42,7 @@ pub fn with_salt(reading: &Reading<'_>, app: Uuid) -> Result<Option<(OidcClient,
         client_credentials: row.get(6)?,
         introspects_others: row.get(7)?,
         pushed_requests_only: row.get(8)?,
+        device_codes: row.get(9)?,
         keys: keys(reading, app)?,
         redirect_uris,
         signed_out_uris,
@@ -125,7 +126,8 @@ pub fn set(
     let Some(client) = client else { return Ok(()) };
     writing.execute(
         "INSERT INTO app_oidc (app, kind, pkce, algorithm, subject, every_group, salt, client_credentials,
-             introspects_others, pushed_requests_only) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+             introspects_others, pushed_requests_only, device_codes)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
         params![
             app.as_bytes(),
             client.kind.as_str(),
@@ -136,7 +138,8 @@ pub fn set(
             salt,
             client.client_credentials,
             client.introspects_others,
-            client.pushed_requests_only
+            client.pushed_requests_only,
+            client.device_codes
         ],
     )?;
     for ClientKey { kid, public } in client.keys.iter().take(MOST_KEYS) {

@@ -141,7 +141,7 @@ pub fn set_min_iterations(writing: &Writing<'_>, id: i64, iterations: u32) -> Re
 }
 
 /// The tables whose rows belong to an object, by its objectGUID.
-const OF_OBJECTS: [&str; 9] = [
+const OF_OBJECTS: [&str; 10] = [
     "attributes",
     "signin_names",
     "digests",
@@ -151,6 +151,7 @@ const OF_OBJECTS: [&str; 9] = [
     "grants",
     "web_sessions",
     "password_changes",
+    "device_requests",
 ];
 /// The tables whose rows belong to a domain.
 const OF_DOMAINS: [&str; 16] = [

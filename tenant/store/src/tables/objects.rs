@@ -200,6 +200,7 @@ pub fn forget_own(writing: &Writing<'_>, object: Uuid) -> Result<(), StoreError>
         "DELETE FROM logout_notices WHERE object = ?1",
         "DELETE FROM web_sessions WHERE object = ?1",
         "DELETE FROM password_changes WHERE object = ?1",
+        "DELETE FROM device_requests WHERE object = ?1",
         "DELETE FROM canaries WHERE object = ?1",
         "DELETE FROM refused_members WHERE object = ?1",
         "DELETE FROM links WHERE source = ?1",

@@ -266,6 +266,7 @@ async fn discovery_and_keys_have_what_the_standards_want_and_what_the_door_does(
         "introspection_endpoint",
         "revocation_endpoint",
         "pushed_authorization_request_endpoint",
+        "device_authorization_endpoint",
     ] {
         let path = text(&document, name).strip_prefix(ISSUER).unwrap();
         assert_ne!(browser.get(path).await.status, StatusCode::NOT_FOUND, "{name}");
@@ -275,7 +276,15 @@ async fn discovery_and_keys_have_what_the_standards_want_and_what_the_door_does(
         ("scopes_supported", vec!["openid", "profile", "email", "groups", "roles", "offline_access"]),
         ("response_types_supported", vec!["code"]),
         ("response_modes_supported", vec!["query", "form_post"]),
-        ("grant_types_supported", vec!["authorization_code", "refresh_token", "client_credentials"]),
+        (
+            "grant_types_supported",
+            vec![
+                "authorization_code",
+                "refresh_token",
+                "client_credentials",
+                "urn:ietf:params:oauth:grant-type:device_code",
+            ],
+        ),
         ("subject_types_supported", vec!["public", "pairwise"]),
         ("id_token_signing_alg_values_supported", vec!["RS256", "ES256"]),
         (
