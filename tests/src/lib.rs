@@ -109,6 +109,7 @@
 //! - `tests/oidc/stage.rs`: the domain, the tenant and the clients
 //! - `tests/oidc/apache.rs`: people in a browser before sites behind mod_auth_openidc
 //! - `tests/oidc/machine.rs`: what clients call without a browser, by openid-client and Authlib
+//! - `tests/oidc/device.rs`: devices without a browser, and people who type their codes
 //! - `tests/oidc/native.rs`: an application on the person's own machine
 //! - `tests/oidc/pages.rs`: every page in every width, colour scheme and language
 //! - `tests/ldap/main.rs`: LDAP clients on a real domain: the list of tests

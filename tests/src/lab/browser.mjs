@@ -118,6 +118,16 @@ const requests = {
     }
   },
 
+  // Types the code of a device and sends the form.
+  async code({ code, until }) {
+    try {
+      await page.locator('#code').pressSequentially(code);
+      return await leading(() => page.click('form button'), until);
+    } catch (why) {
+      throw new Error(String(why).replaceAll(code, '…'));
+    }
+  },
+
   click: ({ words, until }) => leading(() => page.getByText(words, { exact: true }).click(), until),
 
   press: ({ key, until }) => leading(() => page.keyboard.press(key), until),

@@ -142,6 +142,11 @@ impl Browser {
         self.seen(json!({"do": "change", "old": old, "typed": new, "again": again}))
     }
 
+    /// Types the code of a device into its page and sends the form.
+    pub fn type_code(&mut self, code: &str) -> Result<Seen, LabError> {
+        self.seen(json!({"do": "code", "code": code}))
+    }
+
     /// Clicks what has exactly these words, which leads to a page.
     pub fn click(&mut self, words: &str) -> Result<Seen, LabError> {
         self.seen(json!({"do": "click", "words": words}))

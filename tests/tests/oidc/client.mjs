@@ -62,6 +62,12 @@ async function request(more = {}) {
   return { url, redeem: (to) => client.authorizationCodeGrant(config, to, checks) };
 }
 
+async function privateKey() {
+  const der = Buffer.from(given.key.pkcs8, 'base64');
+  const kind = given.key.alg === 'ES256' ? { name: 'ECDSA', namedCurve: 'P-256' } : { name: 'RSASSA-PKCS1-v1_5', hash: 'SHA-256' };
+  return crypto.subtle.importKey('pkcs8', der, kind, false, ['sign']);
+}
+
 const error = async (failing) => {
   try {
     await failing;
@@ -97,6 +103,58 @@ if (given.course === 'page') {
     'the secret of a refresh token': next.refresh_token.split('.')[1],
     'a proof of a form': page.text.match(/name="csrf" value="([^"]*)"/)[1],
   };
+  // What clients send without a browser. Each assertion is searched by its signature, which no other text has.
+  const proof = client.PrivateKeyJwt({ key: await privateKey(), kid: given.key.kid });
+  const byKey = await client.discovery(new URL(given.issuer), given.client, undefined, proof);
+  byKey[client.customFetch] = (url, options) => {
+    const assertion = new URLSearchParams(options.body).get('client_assertion');
+    if (assertion) secrets[`the assertion for ${new URL(url).pathname}`] = assertion.split('.')[2];
+    return fetch(url, options);
+  };
+  const machine = await client.clientCredentialsGrant(byKey);
+  secrets['an access token of the client itself'] = machine.access_token;
+  assert.equal((await client.tokenIntrospection(byKey, machine.access_token)).active, true);
+  await client.tokenRevocation(byKey, machine.access_token);
+  assert.equal((await client.tokenIntrospection(byKey, machine.access_token)).active, false);
+  const verifier = client.randomPKCECodeVerifier();
+  const pushed = await client.buildAuthorizationUrlWithPAR(byKey, {
+    redirect_uri: callback,
+    scope: 'openid',
+    code_challenge: await client.calculatePKCECodeChallenge(verifier),
+    code_challenge_method: 'S256',
+    state: 'x',
+  });
+  secrets['a request_uri'] = pushed.searchParams.get('request_uri').split(':').at(-1);
+  const { to } = await browser.load(pushed);
+  const byPush = await client.authorizationCodeGrant(byKey, to, { pkceCodeVerifier: verifier, expectedState: 'x' });
+  secrets['a code of a pushed request'] = to.searchParams.get('code');
+  secrets['a verifier'] = verifier;
+  secrets['an access token of a pushed request'] = byPush.access_token;
+  // A device, whose code is typed wrong and right, and a code that is of no use.
+  const codes = await client.initiateDeviceAuthorization(byKey, { scope: 'openid offline_access' });
+  secrets['a code of a device'] = codes.device_code;
+  secrets['the secret of a code of a device'] = codes.device_code.split('.')[1];
+  secrets['the code that the person types'] = codes.user_code;
+  secrets['the letters of that code'] = codes.user_code.replace('-', '');
+  secrets['the same in small letters'] = codes.user_code.replace('-', '').toLowerCase();
+  const at = (path) => new URL(path, given.issuer);
+  const proofOf = (text, action) => text.match(new RegExp(`action="${action}">\\s*<input type="hidden" name="csrf" value="([^"]*)"`))[1];
+  const form = await browser.load(at('/device'));
+  for (const [code, status] of [['BBBB-BBBB', 403], [secrets['the same in small letters'], 200]]) {
+    const csrf = proofOf(form.text, '/device');
+    const question = await browser.load(at('/device'), { csrf, code });
+    assert.equal(question.status, status);
+    if (status !== 200) continue;
+    const answer = { csrf: proofOf(question.text, '/allow-device'), request: codes.user_code };
+    secrets['a proof of an answer'] = answer.csrf;
+    assert.equal((await browser.load(at('/allow-device'), answer)).status, 200);
+  }
+  const onDevice = await client.pollDeviceAuthorizationGrant(byKey, codes);
+  secrets['an access token of a device'] = onDevice.access_token;
+  secrets['a refresh token of a device'] = onDevice.refresh_token;
+  const renewed = await client.refreshTokenGrant(byKey, onDevice.refresh_token);
+  secrets['the next refresh token of a device'] = renewed.refresh_token;
+  assert.equal(await error(client.pollDeviceAuthorizationGrant(byKey, codes)), 'invalid_grant');
   for (const [name, value] of browser.cookies) secrets[`the cookie ${name}`] = value;
   console.log(JSON.stringify({ secrets }));
 } else if (given.course === 'machine') {
@@ -104,10 +162,7 @@ if (given.course === 'page') {
   const steps = [];
   const tokens = await asked.redeem(after.to);
   const sub = tokens.claims().sub;
-  const der = Buffer.from(given.key.pkcs8, 'base64');
-  const kind = given.key.alg === 'ES256' ? { name: 'ECDSA', namedCurve: 'P-256' } : { name: 'RSASSA-PKCS1-v1_5', hash: 'SHA-256' };
-  const key = await crypto.subtle.importKey('pkcs8', der, kind, false, ['sign']);
-  const proof = client.PrivateKeyJwt({ key, kid: given.key.kid });
+  const proof = client.PrivateKeyJwt({ key: await privateKey(), kid: given.key.kid });
   const byKey = await client.discovery(new URL(given.issuer), given.client, undefined, proof);
   const api = await client.discovery(new URL(given.issuer), given.api.client, given.api.secret);
   const worth = (of, token) => client.tokenIntrospection(of, token);

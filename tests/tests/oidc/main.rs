@@ -5,6 +5,7 @@
 
 mod apache;
 mod change;
+mod device;
 mod machine;
 mod native;
 mod pages;
@@ -96,15 +97,23 @@ fn each_kind_of_person_is_let_in_or_told_why_not_and_is_out_when_the_account_is(
 #[test]
 fn nothing_that_the_tenant_writes_holds_a_password_a_code_a_token_or_a_cookie() {
     let stage = Stage::logging("trace");
-    let wiki = stage.application("wiki", &[]);
+    let wiki = stage.application("wiki", &["--client-credentials", "yes", "--device-code", "yes"]);
+    let further = serde_json::json!({ "key": machine::add_key(&stage, "wiki", "ES256") });
     let who = person(stage::DIRECT);
-    let said = stage.runs("secrets", &wiki, &client(&who.sam, &who.upn, &who.password));
+    let said = stage.runs_with("secrets", &wiki, (&client(&who.sam, &who.upn, &who.password), &further));
     let mut needles = vec![Needle::new("the client's secret", wiki.secret.as_str())];
     needles.extend(Needle::password("who signed in", &who.password));
     for (what, secret) in said["secrets"].as_object().unwrap() {
         needles.push(Needle::new(what, secret.as_str().unwrap()));
     }
-    assert!(needles.len() >= 12, "{}", needles.len());
+    // Each kind of secret is among them.
+    for (kind, least) in
+        [("code", 6), ("access token", 5), ("refresh token", 5), ("assertion", 4), ("request_uri", 1)]
+    {
+        let found = needles.iter().filter(|needle| needle.what.contains(kind)).count();
+        assert!(found >= least, "{kind}: {found}");
+    }
+    assert!(needles.len() >= 30, "{}", needles.len());
     // The command that makes an application prints its secret, alone.
     for file in std::fs::read_dir(stage.tenant.output()).unwrap() {
         let path = file.unwrap().path();

@@ -72,6 +72,8 @@ fn every_page_is_free_of_findings_in_each_width_colour_and_language() {
     for (name, rate) in [("tour", "100000"), ("tour-slow", "1")] {
         stage.register(name, &["--rate", rate], &["--redirect-uri", CALLBACK]);
     }
+    let flags = ["--device-code", "yes", "--public", "yes"];
+    let screen = stage.register("tour-device", &["--rate", "100000"], &flags).without_secret();
     let pictures = build_folder().unwrap().join("pages");
     fs::create_dir_all(&pictures).unwrap();
     let mut browser = browser(stage, &[]);
@@ -137,7 +139,30 @@ fn every_page_is_free_of_findings_in_each_width_colour_and_language() {
         let words = if language == "de" { "Abmelden" } else { "Sign out" };
         let page = tour.browser.click(words).unwrap();
         tour.inspect("signed-out", 200, &page);
-        // 6. A session that an administrator has ended.
+        // 6. A device without a browser: its code, wrong and right, the question, both answers, and who has no access.
+        let device = format!("{}/device", stage.issuer.url);
+        let code = || stage.runs_device("begin", &screen, |_| ())["code"].as_str().unwrap().to_owned();
+        let [allow, refuse] = if language == "de" { ["Erlauben", "Ablehnen"] } else { ["Allow", "Refuse"] };
+        tour.person();
+        let page = tour.open(&device);
+        tour.inspect("sign-in-device", 200, &page);
+        let page = tour.sign_in(&cast.direct.upn, &cast.direct.password);
+        tour.inspect("device-code", 200, &page);
+        let page = tour.browser.type_code("BBBB-BBBB").unwrap();
+        tour.inspect("device-code-wrong", 403, &page);
+        for (words, name) in [(allow, "device-allowed"), (refuse, "device-refused")] {
+            tour.open(&device);
+            let page = tour.browser.type_code(&code()).unwrap();
+            tour.inspect("device-question", 200, &page);
+            let page = tour.browser.click(words).unwrap();
+            tour.inspect(name, 200, &page);
+        }
+        tour.person();
+        tour.open(&device);
+        tour.sign_in(&cast.stranger.upn, &cast.stranger.password);
+        let page = tour.browser.type_code(&code()).unwrap();
+        tour.inspect("device-no-access", 403, &page);
+        // 7. A session that an administrator has ended.
         tour.person();
         tour.open(&own);
         tour.sign_in(&cast.direct.upn, &cast.direct.password);
@@ -193,6 +218,13 @@ fn the_pages_for_the_change_of_a_password_are_free_of_findings_in_each_width_col
         password = new;
         stage.await_digest(&free);
     }
+    // 3. On the way to the page for a device.
+    tour.person();
+    tour.open(&format!("{}/device", stage.issuer.url));
+    let page = tour.sign_in(&must_change.upn, &must_change.password);
+    tour.inspect("change-required-device", 403, &page);
+    let page = tour.browser.change_password(&must_change.password, ["Neu-und-lang-1"; 2]).unwrap();
+    assert_eq!((page.status, page.at.ends_with("/device")), (200, true), "{page:?}");
     tour.troubles("the last page");
     assert!(tour.wrong.is_empty(), "{:#?}", tour.wrong);
 }

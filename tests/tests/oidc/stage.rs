@@ -63,6 +63,13 @@ pub(crate) struct Client {
     pub(crate) secret: String,
 }
 
+impl Client {
+    /// A public client, which has none.
+    pub(crate) fn without_secret(self) -> Self {
+        Self { secret: String::new(), ..self }
+    }
+}
+
 /// Who signs in.
 pub(crate) fn client(sam: &str, upn: &str, password: &str) -> Value {
     json!({ "sam": sam, "user": upn, "password": password })
@@ -257,6 +264,12 @@ impl Stage {
             Some((url, callback)) => browse(url, callback),
             None => panic!("no URL for the browser: {words}"),
         })
+    }
+
+    /// Runs a device without a browser. `person` is given what the device shows.
+    #[track_caller]
+    pub(crate) fn runs_device(&self, course: &str, by: &Client, person: impl FnMut(&str)) -> Value {
+        converse(self.node("device.mjs"), &self.settings(course, by, &Value::Null), person)
     }
 
     fn settings(&self, course: &str, by: &Client, who: &Value) -> Value {
