@@ -182,6 +182,17 @@ impl Bench {
         self.tenant.store.read(|reading| web_sessions::named(reading, id)).unwrap().is_some()
     }
 
+    /// The audit entries of an action, each as `actor: detail`.
+    fn audited(&self, action: &str) -> Vec<String> {
+        let sql = "SELECT actor || ': ' || detail FROM audit WHERE action = ?1 ORDER BY id";
+        let read = |reading: &landbridge_tenant_store::Reading<'_>| {
+            let mut statement = reading.raw().prepare(sql)?;
+            let rows = statement.query_map([action], |row| row.get(0))?;
+            Ok(rows.collect::<Result<_, _>>()?)
+        };
+        self.tenant.store.read(read).unwrap()
+    }
+
     /// The id of the grant that a code or a refresh token names.
     fn named(text: &str) -> Uuid {
         Uuid::parse_str(text.split_once('.').unwrap().0).unwrap()

@@ -2,6 +2,7 @@
 //! one phs that writes, and the cursor up to which it has written.
 //! Neighbours: the administration adds, lists and removes; the ingest moves the cursor; the sign-in reads the policies.
 
+use super::web_sessions;
 use crate::{Reading, StoreError, Writing, stamps};
 use landbridge_tenant_rules::model::{
     ChangePolicy, Domain, DomainRefused, NewDomain, NewPasswords, Policy, SigninPolicy,
@@ -180,6 +181,9 @@ pub fn remove(writing: &Writing<'_>, id: i64, now: i64) -> Result<usize, StoreEr
     let mut rows = 0;
     super::changes::note_forgetting(writing)?;
     super::apps::remove_domain(writing, id, now)?;
+    for session in web_sessions::of_domain(writing, id)? {
+        web_sessions::end(writing, session, now)?;
+    }
     for table in OF_OBJECTS {
         let sql =
             format!("DELETE FROM {table} WHERE object IN (SELECT object FROM objects WHERE domain = ?1)");

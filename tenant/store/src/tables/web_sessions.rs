@@ -160,6 +160,12 @@ pub fn end(writing: &Writing<'_>, id: Uuid, now: i64) -> Result<bool, StoreError
     Ok(writing.execute("DELETE FROM web_sessions WHERE id = ?1", [id.as_bytes().as_slice()])? > 0)
 }
 
+/// The sessions of the accounts of a domain.
+pub fn of_domain(reading: &Reading<'_>, domain: i64) -> Result<Vec<Uuid>, StoreError> {
+    let sql = "SELECT s.id FROM web_sessions s JOIN objects o ON o.object = s.object WHERE o.domain = ?1";
+    ids(reading, sql, [domain])
+}
+
 /// Accounts with sessions whose accountExpires is over at `now`.
 pub fn of_expired_accounts(reading: &Reading<'_>, now: i64) -> Result<Vec<Uuid>, StoreError> {
     let Some(now) = filetime(now) else { return Ok(Vec::new()) };

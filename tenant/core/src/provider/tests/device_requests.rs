@@ -45,16 +45,6 @@ impl Bench {
         self.provider.redeem_device_code(client, &codes.device, now)
     }
 
-    fn audited(&self, action: &str) -> Vec<String> {
-        let sql = "SELECT actor || ': ' || detail FROM audit WHERE action = ?1 ORDER BY id";
-        let read = |reading: &landbridge_tenant_store::Reading<'_>| {
-            let mut statement = reading.raw().prepare(sql)?;
-            let rows = statement.query_map([action], |row| row.get(0))?;
-            Ok(rows.collect::<Result<_, _>>()?)
-        };
-        self.tenant.store.read(read).unwrap()
-    }
-
     fn count(&self, table: &str) -> i64 {
         let sql = format!("SELECT count(*) FROM {table}");
         let count = |reading: &landbridge_tenant_store::Reading<'_>| {

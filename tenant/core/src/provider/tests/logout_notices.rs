@@ -4,7 +4,7 @@ use super::*;
 use crate::provider::logout_notices::DueNotice;
 use landbridge_tenant_rules::account_state::filetime;
 use landbridge_tenant_rules::model::LogoutUri;
-use landbridge_tenant_store::tables::{audit, logout_notices as rows};
+use landbridge_tenant_store::tables::{domains, logout_notices as rows};
 
 impl Bench {
     /// A client that is notified of the end of sessions.
@@ -35,18 +35,12 @@ impl Bench {
     fn waiting(&self) -> u64 {
         self.tenant.store.read(rows::count).unwrap()
     }
-
-    /// The details of audit entries of an action.
-    fn audited(&self, action: &str) -> Vec<String> {
-        let entries = self.tenant.store.read(|reading| audit::newest(reading, 1000)).unwrap();
-        entries.into_iter().filter(|entry| entry.action == action).map(|entry| entry.detail).collect()
-    }
 }
 
 #[test]
 fn each_kind_of_end_notifies_the_clients_that_learned_of_the_session_and_no_other() {
     type End = fn(&Bench, &WebSession);
-    let ends: [(&str, End); 9] = [
+    let ends: [(&str, End); 10] = [
         ("signed out", |bench, session| {
             assert!(bench.provider.end(session, Ending::SignedOut, NOW).unwrap());
         }),
@@ -79,6 +73,12 @@ fn each_kind_of_end_notifies_the_clients_that_learned_of_the_session_and_no_othe
             assert_eq!(bench.waiting(), 0, "a second before");
             bench.provider.sweep(NOW + 60).unwrap();
         }),
+        ("the domain is removed", |bench, _| {
+            let remove = |writing: &landbridge_tenant_store::Writing<'_>| {
+                domains::remove(writing, bench.tenant.domain, NOW).map(|rows| ((), rows))
+            };
+            bench.tenant.store.erase_rows("test", remove).unwrap();
+        }),
         ("all sessions", |bench, _| {
             bench.tenant.store.write("test", |writing| web_sessions::end_all(writing, NOW)).unwrap();
         }),
@@ -94,7 +94,9 @@ fn each_kind_of_end_notifies_the_clients_that_learned_of_the_session_and_no_othe
         let mut expected = [(wiki.app.id, session.id), (mail.app.id, session.id)];
         expected.sort();
         let mut due = bench.due(NOW + LIVES.idle);
-        due.retain(|(app, _)| *app != other.app.id || !["not used", "all sessions"].contains(&what));
+        due.retain(|(app, _)| {
+            *app != other.app.id || !["not used", "the domain is removed", "all sessions"].contains(&what)
+        });
         due.sort();
         assert_eq!(due, expected, "{what}");
     }
@@ -124,7 +126,7 @@ fn a_notice_is_claimed_once_and_tried_for_ten_minutes_at_growing_distances() {
     assert_eq!(bench.waiting(), 0);
     let given_up = bench.audited("logout-not-notified");
     let detail = format!(
-        "session {}: app wiki did not confirm, try 10 was the last one: answered with 500",
+        "tenant: session {}: app wiki did not confirm, try 10 was the last one: answered with 500",
         session.id
     );
     assert_eq!(given_up, [detail]);
@@ -143,7 +145,7 @@ fn a_notice_whose_sender_stopped_is_tried_again_and_ends_when_it_is_confirmed() 
     bench.provider.note_sending(&again[0], &Ok(204), NOW + 31).unwrap();
     // The other sender was only slow.
     bench.provider.note_sending(&lost[0], &Ok(200), NOW + 31).unwrap();
-    let detail = format!("session {}: app wiki confirmed with 204, try 2", session.id);
+    let detail = format!("tenant: session {}: app wiki confirmed with 204, try 2", session.id);
     assert_eq!(bench.audited("logout-notified"), [detail], "one entry for one notice");
     assert_eq!(bench.due(NOW + 600), []);
 }
