@@ -8,7 +8,7 @@ use landbridge_pta_agent::directory::LockoutPolicy;
 use landbridge_pta_agent::directory::bind::departure;
 use landbridge_pta_agent::directory::failed_binds::{BindKey, Counts, FailedBinds, outcome};
 use landbridge_pta_agent::session::{Output, Session, Settled};
-use landbridge_pta_agent::status::Status;
+use landbridge_pta_agent::status::{ChangeStatus, Status};
 use landbridge_tests::lab::lying_tenant::{LyingTenant, Named, Said};
 use landbridge_tests::lab::program::wait_until;
 use landbridge_tests::lab::trial::{Draw, seed, size};
@@ -229,8 +229,8 @@ fn betrayed_with(
     (agents, lying)
 }
 
-/// Signs somebody in through the agent, so that it reads AD's policy. Before it knows that, it tries one password of each
-/// account, also if its answer is lost: so each person is tried once. `as_named`: the names that are sent.
+/// Signs somebody in through the agent, so that it reads AD's policy. Before it knows that, it tries one password of
+/// each account, also if its answer is lost: so each person is tried once. `as_named`: the names that are sent.
 fn sign_somebody_in(stage: &Stage, lying: &LyingTenant, agent: &PtaAgent, as_named: impl Fn(Named) -> Named) {
     let mut all = (40..45).map(person).map(|own| {
         let account = as_named(named(stage, &own.sam));
@@ -525,7 +525,16 @@ fn a_lying_tenant_changes_no_password_of_a_protected_account_and_one_that_expire
     let said = change(&expired, "no such name", [&expired.password, new]);
     assert_eq!(said, Said::Declined(Decline::OtherAccount, false));
     assert!(changed(change(&expired, &expired.sam, [&expired.password, new])));
-    // 4. A protected account whose password must be changed cannot show what it is before. Its change is noticed
+    // 4. The administrator sees that changes are switched on, and how many there were.
+    let status = || -> (Option<i32>, Status) {
+        let done = agent.run_to_end(&["status", "--json"], None).unwrap();
+        (done.code, serde_json::from_value(done.json()).unwrap())
+    };
+    let on = ChangeStatus { configured: true, changed: 2, old_refused: 5, ..ChangeStatus::default() };
+    let shown = || status().1.changes == on;
+    wait_until("the counts of changes", 10, shown, || format!("{:?}", status())).unwrap();
+    assert_eq!(status().0, Some(0));
+    // 5. A protected account whose password must be changed cannot show what it is before. Its change is noticed
     //    afterwards: this agent changes no password any more.
     stage.domain.must_change(&admin.sam).unwrap();
     let said = change(&admin, &admin.sam, [&admin.password, new]);
@@ -535,7 +544,24 @@ fn a_lying_tenant_changes_no_password_of_a_protected_account_and_one_that_expire
     let files = std::fs::read_dir(agent.output()).unwrap().map(|file| file.unwrap().path());
     let log: String = files.map(|file| std::fs::read_to_string(file).unwrap_or_default()).collect();
     assert!(log.contains("changes no further password"), "{log}");
-    // 5. Sign-ins go on.
+    // 6. The administrator sees that they were stopped, after which change, and what was refused since.
+    let refused = "not answered: a change of password, which this agent makes no longer";
+    let shown = || status().1.answers.get(refused) == Some(&1);
+    wait_until("the change that was refused", 10, shown, || format!("{:?}", status())).unwrap();
+    let (code, Status { changes, written_at, started_at, .. }) = status();
+    let stopped = changes.stopped.clone().unwrap();
+    assert_eq!((stopped.object, &stopped.name), (named(&stage, &admin.sam).object, &admin.sam));
+    assert!((started_at..=written_at).contains(&stopped.at), "{stopped:?}");
+    assert_eq!(
+        (code, ChangeStatus { stopped: None, ..changes }),
+        (Some(6), ChangeStatus { changed: 3, ..on })
+    );
+    let shown = agent.run_to_end(&["status"], None).unwrap().stdout;
+    assert!(shown.contains("changes of password: stopped ") && shown.contains(&admin.sam), "{shown}");
+    let checked = agent.run_to_end(&["check", "--json"], None).unwrap().json();
+    let is_stopped = |one: &serde_json::Value| one["what"] == "changes of password" && one["good"] == false;
+    assert!(checked.as_array().unwrap().iter().any(is_stopped), "{checked}");
+    // 7. Sign-ins go on.
     let said = words(&lying, agent, &named(&stage, &other.sam), &other.password);
     assert_eq!(said, Said::Verdict(DirectoryVerdict::Valid));
     // 6. Another agent. A name of another account costs that account one bad password, whatever is sent at the same time,
