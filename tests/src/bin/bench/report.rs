@@ -52,11 +52,21 @@ impl Comparison {
     pub(crate) fn print(&self) {
         println!("\n  {} (N = {}){}", self.what, self.rounds(), self.aimed());
         for (name, value, ratio) in self.rows() {
-            println!("    {name:<44} {:>28} {:<5} {}", value.text(), self.unit, ratio.times());
+            println!("    {name:<44} {:>28} {:<5} {}", value.text(), self.unit, self.times(&ratio));
         }
         if !self.note.is_empty() {
             println!("    {}", self.note);
         }
+    }
+
+    /// Whether there is one side, which has no peer.
+    fn is_alone(&self) -> bool {
+        self.sides.len() == 1
+    }
+
+    /// A ratio to the peer as text. Empty if there is no peer.
+    fn times(&self, ratio: &Spread) -> String {
+        if self.is_alone() { String::new() } else { ratio.times() }
     }
 
     fn rounds(&self) -> usize {
@@ -70,9 +80,10 @@ impl Comparison {
     fn markdown(&self, to: &mut String) {
         let _ =
             writeln!(to, "\n### {}\n\nN = {} rounds in turns{}.\n", self.what, self.rounds(), self.aimed());
-        let _ = writeln!(to, "| | median (least to most), {} | to the first |\n|---|---:|---:|", self.unit);
+        let to_the_first = if self.is_alone() { "" } else { "to the first" };
+        let _ = writeln!(to, "| | median (least to most), {} | {to_the_first} |\n|---|---:|---:|", self.unit);
         for (name, value, ratio) in self.rows() {
-            let _ = writeln!(to, "| {name} | {} | {} |", value.text(), ratio.times());
+            let _ = writeln!(to, "| {name} | {} | {} |", value.text(), self.times(&ratio));
         }
         if !self.note.is_empty() {
             let _ = writeln!(to, "\n{}", self.note);
@@ -121,7 +132,7 @@ pub(crate) fn write(folder: &Path, machine: &str, all: &[Comparison]) -> Result<
 fn chart(all: &[Comparison]) -> String {
     const BAR: f64 = 420.0;
     let (mut body, mut y) = (String::new(), 10.0);
-    for one in all.iter().filter(|one| !one.aim.is_empty()) {
+    for one in all.iter().filter(|one| !one.aim.is_empty() && !one.is_alone()) {
         y += 26.0;
         let _ = writeln!(body, "<text x='10' y='{y}' class='what'>{}, {}</text>", plain(&one.what), one.unit);
         let rows = one.rows();

@@ -52,7 +52,7 @@ pub(crate) fn measure() -> Result<Vec<Comparison>, LabError> {
         eprintln!("    change: round {} of {ROUNDS}", round + 1);
     }
     changes.note =
-        "The page: two forms of TLS and HTTP, the old password by digest, HPKE, a bind, Kerberos' change, a \
+        "The page: one form on an open connection, the old password by digest, HPKE, a bind, Kerberos' change, a \
                     bind with the new password. kpasswd: its own start, Kerberos' change."
             .to_owned();
     Ok(vec![changes, arrivals])
