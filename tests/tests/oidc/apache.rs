@@ -159,7 +159,8 @@ fn a_site_that_is_notified_ends_its_session_with_the_persons_whatever_ended_that
         lines.iter().find_map(count).unwrap_or(0)
     };
     let who = &cast.direct;
-    let ends: [(&str, &dyn Fn(&mut Browser)); 4] = [
+    type End<'a> = &'a dyn Fn(&mut Browser);
+    let ends: [(&str, End<'_>); 4] = [
         ("the person signs out at the issuer", &|browser| {
             browser.open(&format!("{}/sign-out", stage.issuer.url)).unwrap();
             browser.click("Sign out").unwrap();

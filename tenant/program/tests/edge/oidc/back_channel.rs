@@ -24,12 +24,15 @@ use tokio_rustls::TlsAcceptor;
 
 const ALICE: &str = "alice@corp.example.com";
 
+/// Answers that wait: a status, and where it redirects to.
+type Answers = VecDeque<(StatusCode, Option<String>)>;
+
 /// The server of an application: it keeps what arrives, and answers with what a test gives it, then with 200.
 struct Server {
     folder: TempDir,
     address: SocketAddr,
     arrived: Arc<Mutex<Vec<String>>>,
-    answers: Arc<Mutex<VecDeque<(StatusCode, Option<String>)>>>,
+    answers: Arc<Mutex<Answers>>,
     connections: Arc<Mutex<usize>>,
 }
 
