@@ -3,7 +3,7 @@
 //!
 //! The device's code names its request and has a secret of its own, as all codes here. The request's id becomes that of the
 //! grant, so a code that is redeemed again is known as such, and ends the grant.
-//! Neighbours: [`super::grants`] goes on with the grant; [`super::user_code`] has the code that people type.
+//! Neighbours: `grants` goes on with the grant; `user_code` has the code that people type.
 
 use super::grants::{GrantWithClaims, is_offline, new_id, parse, text};
 use super::sessions::{Standing, actor_of, end_one, note_use_in};
