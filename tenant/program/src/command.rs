@@ -546,7 +546,7 @@ pub struct Oidc {
     /// Where people may return after a sign-out. May be repeated; the list replaces the one of before.
     #[arg(long = "signed-out-uri", value_name = "URI")]
     pub signed_out_uris: Vec<String>,
-    /// Where it is notified of the end of a session (OpenID Connect Back-Channel Logout), as https://wiki.example.com/logout.
+    /// Where it is notified of the end of a session (OpenID Connect Back-Channel Logout), an https URI.
     #[arg(long, value_name = "URI")]
     pub back_channel_logout: Option<String>,
     /// Notify it of the end of sessions no more.
