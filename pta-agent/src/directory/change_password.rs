@@ -35,6 +35,9 @@ use std::time::{Duration, Instant, SystemTime};
 
 /// Time that is kept for the bind with the new password, out of the time that the tenant waits.
 const FOR_THE_BIND: Duration = Duration::from_secs(2);
+/// Least time for a change whose account's name only the tenant knows. A tenant that leaves less could have the old password
+/// tried for another account, and the answer come too late to be seen.
+const FOR_UNSHOWN: Duration = Duration::from_secs(3);
 /// KDC_ERR_PREAUTH_FAILED, KRB_AP_ERR_BAD_INTEGRITY: the KDC has another password (RFC 4120 7.5.9).
 const WRONG_PASSWORD: [i32; 2] = [24, 31];
 /// KDC_ERR_C_PRINCIPAL_UNKNOWN
@@ -115,6 +118,9 @@ impl Validator {
         let turn = match named.is_shown {
             true => None,
             false => match tokio::time::timeout_at(until.into(), self.unshown.lock()).await {
+                Ok(_) if until < Instant::now() + FOR_UNSHOWN => {
+                    return Err(NoVerdict { why: Decline::TooLate, tried: false });
+                }
                 Ok(turn) if self.changes().is_on() => Some(turn),
                 Ok(_) => return Err(NoVerdict { why: Decline::ChangesNoPasswords, tried: false }),
                 Err(_) => return Err(NoVerdict { why: Decline::TooLate, tried: false }),
@@ -141,6 +147,10 @@ impl Validator {
                 if was_changed && !named.is_shown =>
             {
                 self.changes().stop(requested, (&named.name, true), now());
+            }
+            // It may have been another account's password that was changed.
+            Ok(Tried { said: DirectoryVerdict::Wrong, .. }) if failed.is_none() && !named.is_shown => {
+                self.changes().note_unanswered(requested, &named.name, now());
             }
             // The same domain controller has said that it failed, and that the new password is wrong.
             Ok(Tried { said: DirectoryVerdict::Wrong, .. }) if let Some(why) = failed => {
@@ -181,13 +191,17 @@ impl Validator {
         let client = Client { account: principal, credential: Credential::Password(old), workstation: None };
         let ticket = match ticket(&client, controller, by).await {
             Ok(ticket) => ticket,
-            Err(NoTicket::NoReply(none)) => {
+            Err(NoTicket::NoReply { none, proof_sent }) => {
+                if proof_sent && !named.is_shown {
+                    self.changes().note_unanswered(requested, name, now());
+                }
                 tracing::warn!(
                     controller = controller.name,
                     why = none.why,
                     "no ticket for a change of password"
                 );
-                return Err(no(if Instant::now() >= by { Decline::TooLate } else { Decline::NoDirectory }));
+                let why = if Instant::now() >= by { Decline::TooLate } else { Decline::NoDirectory };
+                return Err(NoVerdict { why, tried: proof_sent });
             }
             Err(NoTicket::Refused(Error::Refused(refusal))) if refusal.code == UNKNOWN_NAME => {
                 tracing::error!(
@@ -247,7 +261,11 @@ impl Validator {
 
 /// Why there is no ticket.
 enum NoTicket {
-    NoReply(NoReply),
+    /// There is no reply. `proof_sent`: the request had a proof of the old password, which the KDC may have counted.
+    NoReply {
+        none: NoReply,
+        proof_sent: bool,
+    },
     Refused(Error),
 }
 
@@ -255,11 +273,16 @@ enum NoTicket {
 async fn ticket(client: &Client, controller: &ControllerConfig, by: Instant) -> Result<Ticket, NoTicket> {
     let (mut exchange, mut request) =
         password_change::begin_ticket(client, &mut SystemRandom).map_err(NoTicket::Refused)?;
+    let mut has_proof = false;
     loop {
         let reply = kerberos_port::exchange(controller, KDC, &request, by).await;
-        let reply = reply.map_err(NoTicket::NoReply)?;
+        let reply = reply.map_err(|none| {
+            let proof_sent = has_proof && none.sent;
+            NoTicket::NoReply { none, proof_sent }
+        })?;
         match exchange.answer(&reply, now(), &mut SystemRandom).map_err(NoTicket::Refused)? {
-            Next::Send(next) => request = next,
+            // The first request has no proof; each later one has.
+            Next::Send(next) => (request, has_proof) = (next, true),
             Next::Done(ticket) => return Ok(*ticket),
         }
     }

@@ -5,6 +5,7 @@
 use super::requested::RequestedAccount;
 use serde::{Deserialize, Serialize};
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 use uuid::Uuid;
 
@@ -17,7 +18,7 @@ pub struct ChangesStopped {
     pub object: Uuid,
     /// The sAMAccountName that the tenant sent, which is another account's.
     pub name: String,
-    /// Whether the password of the account with this name was changed. Otherwise that account got a bad password.
+    /// Whether the password of the account with this name was changed. Otherwise that account may have got bad passwords.
     pub changed: bool,
 }
 
@@ -28,7 +29,7 @@ impl ChangesStopped {
     /// The reason and its age, for the log and `status`. `now` is in seconds since 1970.
     pub fn in_words(&self, now: i64) -> String {
         let Self { at, object, name, changed } = self;
-        let what = if *changed { "whose password was changed" } else { "which got one bad password" };
+        let what = if *changed { "whose password was changed" } else { "which may have got a bad password" };
         format!(
             "stopped {} s ago: for the account {object} the tenant sent the name {name:?}, {what}. The account of that name \
              is another one or a protected one, so the tenant lies or is wrong about names. This process changes no \
@@ -43,12 +44,14 @@ impl ChangesStopped {
 pub struct ChangeSwitch {
     configured: bool,
     stopped: OnceLock<ChangesStopped>,
+    /// Passwords that were tried for a name that only the tenant knows, without an answer.
+    unanswered: AtomicU32,
 }
 
 impl ChangeSwitch {
     /// `configured`: `[directory] change_passwords`.
     pub(super) fn new(configured: bool) -> Self {
-        Self { configured, stopped: OnceLock::new() }
+        Self { configured, stopped: OnceLock::new(), unanswered: AtomicU32::new(0) }
     }
 
     /// Whether the configuration switches changes on.
@@ -64,6 +67,14 @@ impl ChangeSwitch {
     /// Why and when this process stopped changing passwords. None: it did not.
     pub fn stopped(&self) -> Option<&ChangesStopped> {
         self.stopped.get()
+    }
+
+    /// A password was tried for a name that only the tenant knows, and no answer came. A tenant that lies about names can
+    /// choose a time that is too short for the answer, so the second time stops changes.
+    pub(super) fn note_unanswered(&self, requested: &RequestedAccount, name: &str, now: Duration) {
+        if self.unanswered.fetch_add(1, Ordering::AcqRel) > 0 {
+            self.stop(requested, (name, false), now);
+        }
     }
 
     /// Stops changes until the process ends: the tenant sent a name that is not that of an ordinary account with the SID
@@ -93,5 +104,11 @@ mod tests {
             ChangesStopped { at: 70, object: Uuid::from_u128(1), name: "anna".to_owned(), changed: false };
         assert_eq!(switch.stopped(), Some(&first));
         assert!(!ChangeSwitch::new(false).is_on());
+        // A second password without an answer is one too many.
+        let switch = ChangeSwitch::new(true);
+        switch.note_unanswered(&account(1), "anna", Duration::from_secs(70));
+        assert!(switch.is_on());
+        switch.note_unanswered(&account(2), "bernd", Duration::from_secs(80));
+        assert!(!switch.is_on());
     }
 }

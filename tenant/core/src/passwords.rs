@@ -409,7 +409,7 @@ pub fn doubt_unconfirmed(store: &Store, now: i64) -> Result<usize, StoreError> {
         let disbelieved = password_changes::disbelieve(writing, now)?;
         for (objects, detail) in [
             (&doubted, "phs has brought no digest of the new password within an hour"),
-            (&disbelieved, "nor within a day: the digest that holds is requested"),
+            (&disbelieved, "phs has brought no digest of the new password within a day: the digest that holds is requested"),
         ] {
             for object in objects {
                 let subject = object.to_string();

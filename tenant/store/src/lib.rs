@@ -54,7 +54,7 @@
 //! - `tables/logout_notices.rs`: clients of sessions, and the notices of sessions that ended
 //! - `tables/pushed_requests.rs`: authorization requests that clients have pushed, sealed
 //! - `tables/device_requests.rs`: devices without a browser that wait for a person
-//! - `tables/device_guesses.rs`: wrong codes of devices, by where they were typed
+//! - `tables/device_guesses.rs`: wrong codes of devices, by account and address
 //! - `tables/spent.rs`: what a client may use once, and has used
 //! - `tables/signing_keys.rs`: the keys that sign tokens, sealed
 //! - `tables/web_sessions.rs`: people who are signed in at the pages

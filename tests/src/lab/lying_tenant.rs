@@ -65,10 +65,15 @@ enum Task {
     Change(String, [String; 2]),
 }
 
+/// Milliseconds that an honest tenant leaves an agent.
+const DUE: u64 = 10_000;
+
 /// A task for an account, and where the agent's words go.
 struct Request {
     account: Named,
     task: Task,
+    /// Milliseconds after which the answer is due.
+    due: u64,
     said: oneshot::Sender<(Said, Duration)>,
 }
 
@@ -130,7 +135,7 @@ impl LyingTenant {
         account: &Named,
         password: &str,
     ) -> Result<(Said, Duration), LabError> {
-        self.request(agent, account, Task::SignIn(password.to_owned()))
+        self.request(DUE, agent, account, Task::SignIn(password.to_owned()))
     }
 
     /// Requests of this agent to change a password: that of the account with these names, or with this sAMAccountName.
@@ -141,10 +146,27 @@ impl LyingTenant {
         name: &str,
         passwords: [&str; 2],
     ) -> Result<(Said, Duration), LabError> {
-        self.request(agent, account, Task::Change(name.to_owned(), passwords.map(str::to_owned)))
+        self.change_within(DUE, agent, account, (name, passwords))
     }
 
-    fn request(&self, agent: &PtaAgent, account: &Named, task: Task) -> Result<(Said, Duration), LabError> {
+    /// The same, and the answer is due after so many milliseconds.
+    pub fn change_within(
+        &self,
+        due: u64,
+        agent: &PtaAgent,
+        account: &Named,
+        (name, passwords): (&str, [&str; 2]),
+    ) -> Result<(Said, Duration), LabError> {
+        self.request(due, agent, account, Task::Change(name.to_owned(), passwords.map(str::to_owned)))
+    }
+
+    fn request(
+        &self,
+        due: u64,
+        agent: &PtaAgent,
+        account: &Named,
+        task: Task,
+    ) -> Result<(Said, Duration), LabError> {
         let id = agent_id(agent)?;
         let open = || {
             let agents = lock(&self.agents);
@@ -153,7 +175,7 @@ impl LyingTenant {
         wait_until("an agent at the lying tenant", 30, || open().is_some(), String::new)?;
         let link = open().ok_or_else(|| failed("a lying tenant", "the agent is gone"))?;
         let (said, heard) = oneshot::channel();
-        let request = Request { account: account.clone(), task, said };
+        let request = Request { account: account.clone(), task, due, said };
         Ok(self.runtime.block_on(async move {
             let since = Instant::now();
             let _ = link.send(request).await;
@@ -260,8 +282,8 @@ async fn attend(tls: TlsAcceptor, stream: TcpStream, tenant: Uuid, of_this_versi
                 }
                 Some(FromTenant::Heartbeat(Heartbeat { at: millis(began) }))
             }
-            Some(Request { account: Named { object, sid }, task, said }) = requests.recv() => {
-                let (request, due) = (Uuid::new_v4(), millis(began) + 10_000);
+            Some(Request { account: Named { object, sid }, task, due, said }) = requests.recv() => {
+                let (request, due) = (Uuid::new_v4(), millis(began) + due);
                 let about = About {
                     request: request.into_bytes(),
                     connection: connection.into_bytes(),

@@ -10,7 +10,7 @@ use landbridge_tests::lab::{Person, ProtectedSite};
 const KINDS: u32 = 1;
 const SITES: u32 = 2;
 const FORMS: u32 = 4;
-const NOTICES: u32 = 9;
+const NOTICES: u32 = 10;
 
 const WRONG: &str = "The user name or the password is wrong. Check both and try again. If both are right, wait a few minutes: \
      after too many tries an account is locked for a while.";

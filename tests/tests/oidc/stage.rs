@@ -55,7 +55,7 @@ pub(crate) struct Cast {
 /// People of a test at the shared stage: enough for each of its kinds.
 const PEOPLE: u32 = 10;
 /// Tests that have people of their own there.
-const TESTS: u32 = 10;
+const TESTS: u32 = 11;
 
 /// An application, and the file with its secret's text on one line.
 pub(crate) struct Client {

@@ -568,13 +568,22 @@ fn a_lying_tenant_changes_no_password_of_a_protected_account_and_one_that_expire
     //    and the agent changes no password any more.
     stage.domain.must_change(&expired.sam).unwrap();
     let expired_as = named(&stage, &expired.sam);
-    let lie = |name: &str| lying.change(&agents[1], &expired_as, name, [new, "Noch-ein-neues-2"]).unwrap().0;
+    let passwords = [new, "Noch-ein-neues-2"];
+    let lie = |name: &str| lying.change(&agents[1], &expired_as, name, passwords).unwrap().0;
+    let bad =
+        || -> Vec<u32> { victims.iter().map(|who| stage.domain.bad_passwords(&who.sam).unwrap()).collect() };
+    // A time that is too short for the answer tries no password at all.
+    for due in (1000..4900).step_by(300) {
+        let victim = &victims[usize::try_from(due).unwrap() % victims.len()];
+        let said = lying.change_within(due, &agents[1], &expired_as, (&victim.sam, passwords)).unwrap().0;
+        assert!(matches!(said, Said::Declined(_, false) | Said::Nothing), "{due}: {said:?}");
+    }
+    assert_eq!(bad(), [0; 3]);
     std::thread::scope(|threads| {
         for victim in victims.iter().cycle().take(24) {
             threads.spawn(|| lie(&victim.sam));
         }
     });
-    let bad: Vec<u32> = victims.iter().map(|who| stage.domain.bad_passwords(&who.sam).unwrap()).collect();
-    assert_eq!(bad.iter().sum::<u32>(), 1, "{bad:?}");
+    assert_eq!(bad().iter().sum::<u32>(), 1, "{:?}", bad());
     assert_eq!(lie(&expired.sam), Said::Declined(Decline::ChangesNoPasswords, false));
 }

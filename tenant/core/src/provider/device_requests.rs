@@ -11,10 +11,11 @@ use super::user_code::UserCode;
 use super::{Client, Ending, Granted, NoGrant, Provider, TOKEN};
 use crate::sign_ins::Source;
 use landbridge_crypto::bearer::{BearerSecret, same};
+use landbridge_tenant_store::tables::device_guesses::{MOST_OF_ACCOUNT, MOST_OF_ADDRESS};
 use landbridge_tenant_store::tables::device_requests::{self, DeviceAnswer, DeviceRequest};
 use landbridge_tenant_store::tables::grants::{self, Grant};
 use landbridge_tenant_store::tables::web_sessions::{self, WebSession};
-use landbridge_tenant_store::tables::{audit, device_guesses};
+use landbridge_tenant_store::tables::{audit, device_guesses, logout_notices};
 use landbridge_tenant_store::{Reading, StoreError, Writing};
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -131,14 +132,21 @@ impl Provider {
         // 1. The code. Limit, search and count are one transaction, so that codes which come at once are counted as well.
         let code = UserCode::parse(typed);
         let hashes = code.as_ref().map(|code| self.user_hashes(code)).unwrap_or_default();
-        let source = Source::Address(from.to_canonical()).place().unwrap_or_default();
+        let address = Source::Address(from.to_canonical()).place().unwrap_or_default();
+        let account = actor_of(session.object);
+        let sources = [(account.as_str(), MOST_OF_ACCOUNT), (address.as_str(), MOST_OF_ADDRESS)];
         let found = self.store.write_short("device-code-typed", |writing| {
-            if device_guesses::is_full(writing, &source, now)? {
+            if device_guesses::is_full(writing, sources, now)? {
                 return Ok(Err(NoDevice::TooMany));
             }
             let found = device_requests::waiting(writing, &hashes, now)?;
             if found.is_none() {
-                device_guesses::count(writing, &source, now)?;
+                let of_account = device_guesses::count(writing, sources, now)?;
+                if of_account == MOST_OF_ACCOUNT {
+                    let (action, subject) = ("device-guesses-limited", session.object.to_string());
+                    let detail = format!("{of_account} wrong codes by session {}, from {from}", session.id);
+                    audit::append(writing, now, &account, action, &subject, &detail)?;
+                }
             }
             Ok(found.ok_or(NoDevice::Wrong))
         })?;
@@ -224,6 +232,19 @@ impl Provider {
     ) -> Result<Granted, NoDeviceGrant> {
         let (id, secret) = parse(code).ok_or(NoGrant::NotGood)?;
         let (hash, next) = (secret.hash(), BearerSecret::generate());
+        // Anybody may bring a code, and a device asks as often as it likes: what is none, or far too early, costs no write.
+        let seen = self.store.read(|reading| {
+            let request = device_requests::find(reading, id)?;
+            Ok((request.is_none() && grants::find(reading, id)?.is_none(), request))
+        });
+        match seen.map_err(NoGrant::from)? {
+            (true, _) => return Err(NoGrant::NotGood.into()),
+            (_, Some(request)) if is_early(&request, now) && request.wait_seconds >= MAX_INTERVAL => {
+                let is_its_own = request.app == client.app.id && same(&request.hash, &hash);
+                return Err(if is_its_own { NoDeviceGrant::SlowDown } else { NoGrant::NotGood.into() });
+            }
+            _ => {}
+        }
         let redeemed = self.store.write_short("device-poll", |writing| {
             // 1. The request.
             let Some(request) = device_requests::find(writing, id)? else { return Ok(None) };
@@ -234,7 +255,7 @@ impl Provider {
                 return Ok(Some(Err(NoDeviceGrant::Expired)));
             }
             // 2. The seconds since the last time that was not too early. A device whose answer was lost catches up with it.
-            if request.polled_at.is_some_and(|at| now.saturating_sub(at) < request.wait_seconds) {
+            if is_early(&request, now) {
                 if request.wait_seconds < MAX_INTERVAL {
                     device_requests::note_wait(writing, id, request.wait_seconds + INTERVAL)?;
                 }
@@ -299,6 +320,9 @@ impl Provider {
         grant.signed_in_at = session.made_at;
         let claims = self.claims_in(writing, client, &person, &grant.scopes)?;
         note_use_in(writing, &session, now)?;
+        if client.oidc.back_channel.is_some() {
+            logout_notices::note_client(writing, session.id, client.app.id)?;
+        }
         grants::insert(writing, &grant, now)?;
         Ok(Ok((grant, claims)))
     }
@@ -315,6 +339,11 @@ impl Provider {
     fn user_hashes(&self, code: &UserCode) -> Vec<[u8; 32]> {
         self.store.seal_keys().hashes("user code", &[code.octets()])
     }
+}
+
+/// Whether a device that asks now has not waited long enough.
+fn is_early(request: &DeviceRequest, now: i64) -> bool {
+    request.ends_at > now && request.polled_at.is_some_and(|at| now.saturating_sub(at) < request.wait_seconds)
 }
 
 /// Writes into the audit log that a person with a session may not go on at an application.

@@ -127,7 +127,11 @@ impl Provider {
                 let detail = format!("app {app} did not confirm, try {count} was the last one: {why}");
                 conclude(writing, notice, "logout-not-notified", &detail, now)
             }
-            Err(_) => logout_notices::try_again(writing, notice, next_at),
+            Err(why) => {
+                let detail = format!("app {app} did not confirm, try {count}: {why}");
+                note(writing, notice, "logout-not-confirmed", &detail, now)?;
+                logout_notices::try_again(writing, notice, next_at)
+            }
         })
     }
 

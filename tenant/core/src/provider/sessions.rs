@@ -8,6 +8,7 @@ use landbridge_tenant_rules::lockout::Standing as SourceStanding;
 use landbridge_tenant_rules::model::Policy;
 use landbridge_tenant_rules::names::{Whose, folded};
 use landbridge_tenant_store::facts::{self, KnownAccount, Origin};
+use landbridge_tenant_store::tables::password_changes::BELIEVED;
 use landbridge_tenant_store::tables::web_sessions::{self, WebSession};
 use landbridge_tenant_store::tables::{
     attributes, audit, device_guesses, device_requests, grants, known_sources, names, pushed_requests, spent,
@@ -21,9 +22,9 @@ use zeroize::Zeroizing;
 /// Seconds between two notes that a session was used.
 const NOTED: i64 = 60;
 
-/// Seconds for which a session in which the password was changed goes on while phs has not brought the change. phs needs
-/// a second; this allows for an hour in which it does not run.
-const AWAITED: i64 = 3600;
+/// Seconds for which a session in which the password was changed goes on while phs has not brought the change: as long as
+/// the change is believed.
+const AWAITED: i64 = BELIEVED;
 
 /// What is read of the name in a form before the password is decided upon.
 #[derive(Debug)]

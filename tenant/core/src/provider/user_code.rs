@@ -5,7 +5,7 @@ use landbridge_crypto::secret::Secret;
 use std::fmt;
 use zeroize::Zeroizing;
 
-/// The letters of a code: none that is a vowel, so that no word comes about, and none that looks like a digit.
+/// The letters of a code: none that is a vowel, so that no word comes about.
 const LETTERS: [u8; 20] = *b"BCDFGHJKLMNPQRSTVWXZ";
 /// Letters of a code. 20⁸ are 25,600,000,000 codes.
 const LENGTH: usize = 8;

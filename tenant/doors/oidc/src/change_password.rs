@@ -108,8 +108,7 @@ impl OidcDoor {
         let to = self.destination(asked, &form)?;
         let now = unix_now();
         let typed = form.get(NAME_FIELD).unwrap_or_default().trim().to_owned();
-        // 2. From the own page the session of the same person continues after the change. On the way to an application
-        //    a
+        // 2. From the own page the session of the same person continues after the change. On the way to an application a
         //    new session begins, as by a sign-in.
         let session = match self.session(asked, now)?.filter(|_| matches!(to, Destination::OwnPage)) {
             Some(session)

@@ -11,7 +11,7 @@ use super::own_page::moment;
 use super::parameters::Parameters;
 use super::sign_in::Destination;
 use hyper::StatusCode;
-use hyper::header::SET_COOKIE;
+use hyper::header::{HeaderValue, RETRY_AFTER, SET_COOKIE};
 use landbridge_door_listen::body::Answer;
 use landbridge_door_pages::device_code::{
     CODE_FIELD, DeviceAnswered, DeviceCode, DeviceNotice, DeviceQuestion,
@@ -53,6 +53,9 @@ impl OidcDoor {
         }
         let now = unix_now();
         let Some(session) = self.session(asked, now)? else { return Ok(self.sign_in_for_device(asked)) };
+        if self.applications.charge_own_page(asked.arrived).is_err() {
+            return Ok(self.device_too_often(asked, &session));
+        }
         let typed = form.get(CODE_FIELD).unwrap_or_default();
         Ok(match self.provider.device_question(&session, typed, asked.from, now) {
             Ok(question) => self.device_question_page(asked, &session, question),
@@ -73,6 +76,9 @@ impl OidcDoor {
         let Some(code) = code else {
             return Ok(self.wrong(asked, StatusCode::FORBIDDEN, RequestFault::ForgedForm, ""));
         };
+        if self.applications.charge_own_page(asked.arrived).is_err() {
+            return Ok(self.device_too_often(asked, &session));
+        }
         // 2. The answer.
         Ok(match self.provider.answer_device(&session, (&code, is_allowed), asked.from, now) {
             Ok(client) => {
@@ -81,6 +87,14 @@ impl OidcDoor {
             }
             Err(why) => self.no_device(asked, &session, why),
         })
+    }
+
+    /// The answer where the rate of the person's own pages is used up.
+    fn device_too_often(&self, asked: &Asked, session: &WebSession) -> Answer {
+        let notice = Some(DeviceNotice::TooManyTries);
+        let mut answer = self.device_code_page(asked, session, notice, StatusCode::SERVICE_UNAVAILABLE);
+        answer.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
+        answer
     }
 
     /// The answer to a code that leads to no request, or to a request that cannot be answered.

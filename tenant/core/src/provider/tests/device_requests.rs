@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::provider::device_requests::{DEVICE, DeviceCodes, INTERVAL, NoDevice, NoDeviceGrant};
-use landbridge_tenant_store::tables::device_guesses::{COUNTED, MOST, MOST_OF_SOURCE};
+use landbridge_tenant_store::tables::device_guesses::{COUNTED, MOST, MOST_OF_ACCOUNT, MOST_OF_ADDRESS};
 use landbridge_tenant_store::tables::device_requests::{KEPT, MOST as MOST_IN_ALL, MOST_OF_APP};
 use std::net::IpAddr;
 use std::sync::Barrier;
@@ -43,6 +43,16 @@ impl Bench {
 
     fn polls(&self, client: &Client, codes: &DeviceCodes, now: i64) -> Result<Granted, NoDeviceGrant> {
         self.provider.redeem_device_code(client, &codes.device, now)
+    }
+
+    /// The sources of wrong codes.
+    fn sources(&self) -> Vec<String> {
+        let read = |reading: &landbridge_tenant_store::Reading<'_>| {
+            let mut statement = reading.raw().prepare("SELECT source FROM device_guesses")?;
+            let rows = statement.query_map([], |row| row.get(0))?;
+            Ok(rows.collect::<Result<_, _>>()?)
+        };
+        self.tenant.store.read(read).unwrap()
     }
 
     fn count(&self, table: &str) -> i64 {
@@ -193,7 +203,7 @@ fn a_request_is_good_for_ten_minutes_and_a_late_device_learns_that_it_is_over() 
         assert_eq!(word(bench.polls(&client, codes, end)), "expired");
     }
     bench.provider.sweep(end + KEPT - 1).unwrap();
-    assert_eq!((bench.count("device_requests"), bench.count("device_guesses")), (2, 2));
+    assert_eq!((bench.count("device_requests"), bench.count("device_guesses")), (2, 3));
     bench.provider.sweep(end + KEPT).unwrap();
     assert_eq!((bench.count("device_requests"), bench.count("device_guesses")), (0, 0));
     assert_eq!(word(bench.polls(&client, &codes, end + KEPT)), "not good");
@@ -353,45 +363,79 @@ fn the_codes_of_a_client_that_is_revoked_or_whose_devices_may_not_are_wrong() {
 }
 
 #[test]
-fn wrong_codes_are_counted_by_source_across_sessions_and_in_all() {
+fn a_device_is_of_a_session_so_its_client_is_notified_of_the_end() {
+    use landbridge_tenant_rules::model::LogoutUri;
+    let bench = Bench::new();
+    let uri = LogoutUri::parse("https://screen.example.com/logout").unwrap();
+    let client = bench.changed_client("screen", true, |oidc| {
+        (oidc.device_codes, oidc.back_channel) = (true, Some(uri));
+    });
+    let (session, _) = bench.session(1, NOW);
+    let codes = bench.codes(&client, NOW);
+    bench.answers(&session, &codes, true, NOW).unwrap();
+    assert!(bench.polls(&client, &codes, NOW).is_ok());
+    bench.provider.end(&session, Ending::SignedOut, NOW).unwrap();
+    assert_eq!(bench.provider.due_notices(9, |_| 9, NOW).unwrap().len(), 1);
+}
+
+#[test]
+fn wrong_codes_are_counted_by_account_by_address_and_in_all() {
     let bench = Bench::new();
     let client = bench.device_client("screen");
-    let ((session, _), (other, _)) = (bench.session(1, NOW), bench.session(2, NOW));
+    let (sessions, other) = ([bench.session(1, NOW).0, bench.session(1, NOW).0], bench.session(2, NOW).0);
     let codes = bench.codes(&client, NOW);
     let right = codes.user.to_text();
     let guess = |session: &WebSession, from: &str, typed: &str, now| {
         bench.provider.device_question(session, typed, at(from), now).map(drop)
     };
-    // 1. One source, two sessions; what is no code at all counts as well.
-    for n in 0..MOST_OF_SOURCE {
-        let (by, typed) = if n % 2 == 0 { (&session, "BBBB-BBBB") } else { (&other, "nonsense") };
-        assert!(matches!(guess(by, PERSON_AT, typed, NOW), Err(NoDevice::Wrong)), "{n}");
+    let is_full = |outcome: Result<(), NoDevice>| matches!(outcome, Err(NoDevice::TooMany));
+    // 1. One account, in two sessions and from many addresses; what is no code at all counts as well.
+    for n in 0..MOST_OF_ACCOUNT {
+        let typed = if n % 2 == 0 { "BBBB-BBBB" } else { "nonsense" };
+        let from = format!("198.51.100.{n}");
+        let session = if n % 2 == 0 { &sessions[0] } else { &sessions[1] };
+        assert!(matches!(guess(session, &from, typed, NOW), Err(NoDevice::Wrong)), "{n}");
     }
-    for by in [&session, &other] {
-        assert!(matches!(guess(by, PERSON_AT, &right, NOW), Err(NoDevice::TooMany)), "the right one as well");
+    for session in &sessions {
+        assert!(is_full(guess(session, "192.0.2.8", &right, NOW)), "the right one as well");
     }
-    assert!(guess(&session, "192.0.2.8", &right, NOW).is_ok(), "from another source");
-    assert!(guess(&session, PERSON_AT, &right, NOW + COUNTED - 1).is_err());
-    assert!(guess(&session, PERSON_AT, &right, NOW + COUNTED).is_err(), "its time is over by now");
-    // 2. A household has all addresses of an IPv6 network.
+    let limited = bench.audited("device-guesses-limited");
+    let last =
+        format!("account {0}: 10 wrong codes by session {1}, from 198.51.100.9", object(1), sessions[1].id);
+    assert_eq!(limited, [last]);
+    assert!(guess(&other, PERSON_AT, &right, NOW).is_ok(), "another account");
+    assert!(is_full(guess(&sessions[0], PERSON_AT, &right, NOW + COUNTED - 1)));
     let fresh = bench.codes(&client, NOW + COUNTED);
-    for n in 0..MOST_OF_SOURCE {
-        let from = format!("2001:db8:7:7::{n:x}");
-        assert!(matches!(guess(&session, &from, "BBBB-BBBB", NOW + COUNTED), Err(NoDevice::Wrong)));
-    }
-    let outcome = guess(&session, "2001:db8:7:7:ffff::1", &fresh.user.to_text(), NOW + COUNTED);
-    assert!(matches!(outcome, Err(NoDevice::TooMany)));
-    // 3. Many sources.
+    assert!(guess(&sessions[0], PERSON_AT, &fresh.user.to_text(), NOW + COUNTED).is_ok(), "its time is over");
+    // 2. An address: of IPv6 the network of a household.
+    let fill = |writing: &landbridge_tenant_store::Writing<'_>, source: &str, wrong: u32, now: i64| {
+        let sql = "INSERT OR REPLACE INTO device_guesses (source, wrong, ends_at) VALUES (?1, ?2, ?3)";
+        Ok(writing.raw().execute(sql, (source, wrong, now + COUNTED))?)
+    };
     let later = NOW + 2 * COUNTED;
-    for n in 0..MOST {
-        let from = format!("203.0.113.{n}");
-        assert!(matches!(guess(&session, &from, "BBBB-BBBB", later), Err(NoDevice::Wrong)), "{n}");
-    }
-    let fresh = bench.codes(&client, later);
-    let outcome = |now| guess(&session, "198.51.100.77", &fresh.user.to_text(), now);
-    assert!(matches!(outcome(later), Err(NoDevice::TooMany)));
-    assert!(bench.count("device_guesses") <= i64::from(MOST) + 1);
-    assert!(bench.answers(&session, &fresh, true, later).is_ok(), "an answer is no guess");
+    let household = |n: u32| format!("2001:db8:7:7::{n:x}");
+    assert!(matches!(guess(&other, &household(1), "BBBB-BBBB", later), Err(NoDevice::Wrong)));
+    let places: Vec<String> = bench.sources();
+    let place = places.iter().find(|place| place.contains("2001")).unwrap();
+    let set = "UPDATE device_guesses SET wrong = ?2 WHERE source = ?1";
+    let to = |wrong: u32| {
+        let write = |writing: &landbridge_tenant_store::Writing<'_>| {
+            Ok(writing.raw().execute(set, (place, wrong))?)
+        };
+        bench.tenant.store.write("test", write).unwrap();
+    };
+    let code = bench.codes(&client, later).user.to_text();
+    to(MOST_OF_ADDRESS - 1);
+    assert!(guess(&sessions[0], &household(2), &code, later).is_ok());
+    to(MOST_OF_ADDRESS);
+    assert!(is_full(guess(&sessions[0], &household(3), &code, later)));
+    assert!(guess(&sessions[0], "2001:db8:7:8::1", &code, later).is_ok(), "the neighbours");
+    // 3. In all.
+    let last = NOW + 4 * COUNTED;
+    bench.tenant.store.write("test", |writing| fill(writing, "all", MOST - 1, last)).unwrap();
+    let code = bench.codes(&client, last).user.to_text();
+    assert!(matches!(guess(&other, PERSON_AT, "BBBB-BBBB", last), Err(NoDevice::Wrong)));
+    assert!(is_full(guess(&sessions[0], "192.0.2.99", &code, last)));
 }
 
 #[test]
@@ -407,7 +451,7 @@ fn guesses_that_come_at_once_are_all_counted() {
         });
         threads.into_iter().map(|thread| thread.join().unwrap()).sum()
     });
-    assert_eq!(wrong, MOST_OF_SOURCE, "the other 60 were not looked up");
+    assert_eq!(wrong, MOST_OF_ACCOUNT, "the other 70 were not looked up");
 }
 
 #[test]

@@ -219,17 +219,17 @@ async fn codes_are_guessed_a_limited_number_of_times_in_whatever_session() {
     let mut people = [browser.another(), browser.another()];
     let mut page = at_page(&mut people[0], ALICE).await;
     let pages = [page.hidden("csrf"), at_page(&mut people[1], BOB).await.hidden("csrf")];
-    for n in 0..20 {
-        let fields = [("csrf", pages[n % 2].as_str()), ("code", "BCDF-GHJK")];
-        page = people[n % 2].post("/device", &fields, None).await;
+    for n in 0..10 {
+        let fields = [("csrf", pages[0].as_str()), ("code", "BCDF-GHJK")];
+        page = people[0].post("/device", &fields, None).await;
         assert_eq!(page.status, StatusCode::FORBIDDEN, "{n}");
         assert!(!page.text.contains("BCDF"), "a code is not sent back");
     }
     let code = text(&codes, "user_code");
-    for (person, csrf) in people.iter_mut().zip(&pages) {
-        let page = person.post("/device", &[("csrf", csrf), ("code", code)], None).await;
-        assert_eq!(page.status, StatusCode::TOO_MANY_REQUESTS);
-    }
+    let page = people[0].post("/device", &[("csrf", &pages[0]), ("code", code)], None).await;
+    assert_eq!(page.status, StatusCode::TOO_MANY_REQUESTS);
+    let page = people[1].post("/device", &[("csrf", &pages[1]), ("code", code)], None).await;
+    assert_eq!(page.status, StatusCode::OK, "another person is not kept out");
     edge.database().execute("UPDATE device_guesses SET ends_at = ends_at - 600", []).unwrap();
     let page = people[0].post("/device", &[("csrf", &pages[0]), ("code", code)], None).await;
     assert_eq!(page.status, StatusCode::OK);
