@@ -125,8 +125,11 @@ impl Page<'_> {
         }
         if let Some(written) = password_written(record) {
             web_sessions::password_arrived(self.writing, record.object, written)?;
-            let password = (record.object, known.pwd_last_set);
-            end_those_of_another_password(self.writing, password, self.actor, self.now)?;
+            // A new account has no sessions.
+            if attributes_changed && held.is_some() {
+                let password = (record.object, known.pwd_last_set);
+                end_those_of_another_password(self.writing, password, self.actor, self.now)?;
+            }
         }
         // 5. An object that is not present loses its links.
         if record.presence != Presence::Present {
