@@ -107,17 +107,6 @@ impl Provider {
         let next_at = now.saturating_add(wait_after(notice.tries));
         let is_over = next_at >= notice.made_at.saturating_add(LIFE);
         let (count, app) = (notice.tries, &client.app.name);
-        let outcome = match sent {
-            Ok(_) => "delivered",
-            Err(_) if is_over => "given-up",
-            Err(_) => "failed",
-        };
-        self.issuer
-            .numbers()
-            .metrics
-            .logout_notices
-            .get_or_create(&vec![("outcome", outcome.to_owned())])
-            .inc();
         self.store.write_short("logout-notice-sent", |writing| match sent {
             Ok(status) => {
                 let detail = format!("app {app} confirmed with {status}, try {count}");
@@ -132,7 +121,20 @@ impl Provider {
                 note(writing, notice, "logout-not-confirmed", &detail, now)?;
                 logout_notices::try_again(writing, notice, next_at)
             }
-        })
+        })?;
+        // Counted when it is written down.
+        let outcome = match sent {
+            Ok(_) => "delivered",
+            Err(_) if is_over => "given-up",
+            Err(_) => "failed",
+        };
+        self.issuer
+            .numbers()
+            .metrics
+            .logout_notices
+            .get_or_create(&vec![("outcome", outcome.to_owned())])
+            .inc();
+        Ok(())
     }
 
     /// Gives up the notices whose time is over: their application was revoked or has taken its URI back, or no process

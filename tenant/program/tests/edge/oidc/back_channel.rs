@@ -222,6 +222,8 @@ async fn a_notice_is_sent_again_until_it_is_confirmed_and_no_redirect_is_followe
     // A restart loses nothing.
     until("the first try has failed", async || metric(&edge, "failed").await == 1).await;
     let edge = edge.restart().await;
+    until("the second try arrives", async || server.count() >= 2).await;
+    until("the third one arrives", async || server.count() == 3).await;
     until("it is confirmed", async || metric(&edge, "delivered").await == 1).await;
     assert_eq!((server.count(), *elsewhere.connections.lock().unwrap()), (3, 0));
     let audited = details(&edge, "logout-notified").await;
