@@ -149,7 +149,7 @@ impl LyingTenant {
         self.change_within(DUE, agent, account, (name, passwords))
     }
 
-    /// The same, and the answer is due after so many milliseconds.
+    /// The same. The answer is due `due` milliseconds after the request is sent.
     pub fn change_within(
         &self,
         due: u64,

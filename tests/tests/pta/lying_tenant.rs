@@ -229,7 +229,7 @@ fn betrayed_with(
     (agents, lying)
 }
 
-/// Signs somebody in through the agent, so that it reads AD's policy. Before it knows that, it tries one password of
+/// Signs a person in through the agent, so that it reads AD's policy. Before it knows that, it tries one password of
 /// each account, also if its answer is lost: so each person is tried once. `as_named`: the names that are sent.
 fn sign_somebody_in(stage: &Stage, lying: &LyingTenant, agent: &PtaAgent, as_named: impl Fn(Named) -> Named) {
     let mut all = (40..45).map(person).map(|own| {

@@ -121,7 +121,7 @@ impl Provider {
     }
 
     /// The request whose code a person with this session has typed, if the person may answer it. A wrong code is counted for
-    /// the address. Blocks.
+    /// the account and the address. Blocks.
     pub fn device_question(
         &self,
         session: &WebSession,
@@ -279,7 +279,7 @@ impl Provider {
                 let (grant, claims) = redeemed?;
                 Ok(self.granted((grant, claims), &next, now))
             }
-            // 4. It was redeemed before, or is none. In the first case its grant ends: there may be a copy in other hands.
+            // 4. It was redeemed before, so its grant ends: there may be a copy in other hands.
             None => Ok(self.next(client, code, now, |_| false)?),
         }
     }

@@ -375,7 +375,7 @@ pub(crate) fn see_other(to: &str) -> Answer {
     answer
 }
 
-/// JSON that nobody keeps.
+/// JSON that is not to be cached.
 pub(crate) fn private_json(status: StatusCode, value: &Value) -> Answer {
     let mut answer = Response::new(Full::new(Bytes::from(value.to_string())));
     *answer.status_mut() = status;
@@ -385,7 +385,7 @@ pub(crate) fn private_json(status: StatusCode, value: &Value) -> Answer {
     answer
 }
 
-/// An answer without content that nobody keeps.
+/// An answer without content that is not to be cached.
 pub(crate) fn private_empty(status: StatusCode) -> Answer {
     let mut answer = Response::new(Full::default());
     *answer.status_mut() = status;

@@ -7,7 +7,7 @@ use landbridge_tenant_core::administration::request::AppSettings;
 
 const GRANT: [(&str, &str); 1] = [("grant_type", "client_credentials")];
 
-/// Settings of a client that signs nobody in.
+/// Settings of a client without sign-ins of people.
 fn machine() -> OidcSettings {
     OidcSettings { client_credentials: true, ..OidcSettings::default() }
 }
@@ -47,7 +47,7 @@ async fn a_client_that_may_gets_a_token_of_its_own_that_says_nothing_of_a_person
         let (status, refused) = browser.token("backup", wrong, &GRANT).await;
         assert_eq!((status, text(&refused, "error")), (StatusCode::UNAUTHORIZED, "invalid_client"));
     }
-    // 5. It signs nobody in: there is no place to return to.
+    // 5. People cannot sign in there: it has no redirect URI.
     let request = query("openid").replace("client_id=wiki", "client_id=backup");
     let page = browser.get(&format!("/authorize?{request}")).await;
     assert_eq!((page.status, page.redirect()), (StatusCode::BAD_REQUEST, None));
