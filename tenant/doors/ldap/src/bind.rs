@@ -34,7 +34,7 @@ pub(crate) type Answered = (Outcome, Option<PasswordPolicyError>);
 #[derive(Debug, Clone)]
 pub(crate) enum Bound {
     /// The connection is anonymous.
-    Nobody,
+    Anonymous,
     /// The application of the session.
     Application,
     /// A person.
@@ -71,14 +71,14 @@ const NOT_BOUND: &str = "nobody is signed in on this connection, or not any more
 
 impl Session {
     pub(crate) fn new(from: IpAddr) -> Self {
-        Self { from, bound: Bound::Nobody, proof: None, application: None }
+        Self { from, bound: Bound::Anonymous, proof: None, application: None }
     }
 
     /// A text that differs for every account and application, for data that is bound to the reader.
     pub(crate) fn identity(&self) -> String {
         let application = self.application.unwrap_or_default();
         match &self.bound {
-            Bound::Nobody => String::new(),
+            Bound::Anonymous => String::new(),
             Bound::Application => format!("application {application}"),
             Bound::Person { object, .. } => format!("person {object} of {application}"),
         }
@@ -91,7 +91,7 @@ impl Session {
         let app = self.application.and_then(|id| image.application(id)).ok_or_else(refused)?.clone();
         let now = unix_now();
         match &self.bound {
-            Bound::Nobody => Err(refused()),
+            Bound::Anonymous => Err(refused()),
             Bound::Application => {
                 let proof = self.proof.as_ref().ok_or_else(refused)?;
                 if app.has_rights(proof, self.from, now) {
@@ -157,7 +157,7 @@ fn named_application(name: &DistinguishedName) -> Option<&str> {
 impl LdapDoor {
     /// Decides a bind. The connection is anonymous until the bind has succeeded (RFC 4513 4).
     pub(crate) async fn bind(&self, session: &mut Session, bind: Bind, arrived: Instant) -> Answered {
-        session.bound = Bound::Nobody;
+        session.bound = Bound::Anonymous;
         let refuse = |code, words: &str| (Outcome::new(code, words), None);
         // 1. What is no sign-in.
         if bind.version != 3 {

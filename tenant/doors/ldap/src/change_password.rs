@@ -107,7 +107,7 @@ impl LdapDoor {
                     let mark = self.mark_of(&app, object).await.zip(password_set);
                     session.bound = match mark.map(|(mark, at)| mark.expecting(at)) {
                         Some(mark) => Bound::Person { object, mark },
-                        None => Bound::Nobody,
+                        None => Bound::Anonymous,
                     };
                 }
                 answer(ResultCode::Success, "")

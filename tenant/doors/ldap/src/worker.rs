@@ -196,7 +196,7 @@ impl<W: AsyncWrite + Unpin> Worker<'_, W> {
 
     /// Passes on whether somebody is signed in.
     fn note_signed_in(&self) {
-        (self.signed_in)(!matches!(self.session.bound, Bound::Nobody));
+        (self.signed_in)(!matches!(self.session.bound, Bound::Anonymous));
     }
 
     /// Who reads the directory as it is now. The error is the answer.
