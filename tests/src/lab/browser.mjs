@@ -48,12 +48,23 @@ async function see() {
   return { ...seen, status, at: origin + pathname, parameters: [...searchParams.keys()] };
 }
 
+// The element that the page marks with `autofocus` has the focus. A browser sets it with the first picture that it draws, which on a
+// busy machine is later than `load`. Waits for five seconds at most. It asks from here, because the page may not run scripts.
+async function focused() {
+  for (let tries = 0; tries < 250; tries += 1) {
+    const set = () => document.activeElement !== document.body || !document.querySelector('[autofocus]');
+    if (await page.evaluate(set)) return;
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
 // Does what leads to another page, and waits until that is there: any, or one whose URL begins so.
 async function leading(deed, until) {
   const there = until
     ? page.waitForURL((url) => url.href.startsWith(until), { waitUntil: 'load' })
     : page.waitForEvent('load');
   await Promise.all([there, deed()]);
+  await focused();
   return see();
 }
 
