@@ -19,6 +19,11 @@
 //! - `name_key.rs`: the key under which names are hashed: made once, kept sealed
 //! - `transaction.rs`: what a caller holds: a snapshot to read, or a transaction to write
 //! - `writer.rs`: the connection that writes, and the batches that share a commit
+//! - `engine.rs`: what the tables need of a database: statements with parameters, rows and columns
+//! - `engine/parameter.rs`: values that statements are given
+//! - `engine/column.rs`: values that statements return
+//! - `engine/value.rs`: values of columns that may be of any kind
+//! - `engine/sqlite.rs`: statements on SQLite
 //! - `stamps.rs`: stamps and GUIDs as bytes in columns
 //! - `tables.rs`: the statements, a file for each table
 //! - `tables/domains.rs`: the domains: names, SID, policies, writer, cursor
@@ -67,6 +72,7 @@
 //! - `backup.rs`: copies the database while it is in use, and makes a database from a copy
 
 pub mod backup;
+mod engine;
 pub mod erase;
 pub mod error;
 pub mod facts;

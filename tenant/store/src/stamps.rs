@@ -3,8 +3,8 @@
 //! Neighbours: every table with a stamp or a GUID uses this.
 
 use super::StoreError;
+use crate::engine::Row;
 use landbridge_wire::upload::Stamp;
-use rusqlite::Row;
 use uuid::Uuid;
 
 /// Bytes of a stamp's version.
@@ -41,13 +41,13 @@ pub fn from_bytes(bytes: &[u8]) -> Result<Stamp, StoreError> {
 }
 
 /// Reads a GUID column.
-pub fn guid(row: &Row<'_>, column: usize) -> rusqlite::Result<Uuid> {
+pub(crate) fn guid(row: &Row<'_>, column: usize) -> Result<Uuid, StoreError> {
     row.get(column).map(Uuid::from_bytes)
 }
 
 /// Reads a GUID column that may be NULL.
-pub fn guid_or_none(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<Uuid>> {
-    Ok(row.get::<_, Option<[u8; 16]>>(column)?.map(Uuid::from_bytes))
+pub(crate) fn guid_or_none(row: &Row<'_>, column: usize) -> Result<Option<Uuid>, StoreError> {
+    Ok(row.get::<Option<[u8; 16]>>(column)?.map(Uuid::from_bytes))
 }
 
 #[cfg(test)]

@@ -4,14 +4,14 @@
 //! Neighbours: [`super::Store`] makes them; the tables run their statements on them.
 
 use crate::StoreError;
-use rusqlite::{CachedStatement, Connection, Params, Row};
+use crate::engine::{Connection, NoRow, Parameters, Row, Statement};
 use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::ops::Deref;
 use std::sync::{Mutex, PoisonError};
 
 /// One snapshot of the database. Every read through it sees the same state.
-pub struct Reading<'a>(&'a Connection);
+pub struct Reading<'a>(Connection<'a>);
 
 /// One transaction that may write. It can read as well, and sees what it has written.
 pub struct Writing<'a> {
@@ -21,33 +21,28 @@ pub struct Writing<'a> {
 }
 
 impl<'a> Reading<'a> {
-    pub(crate) fn of(connection: &'a Connection) -> Self {
-        Self(connection)
+    pub(crate) fn of(connection: &'a rusqlite::Connection) -> Self {
+        Self(Connection::Sqlite(connection))
     }
 
     /// A statement that is kept for the next call.
-    pub(crate) fn prepare_cached(&self, sql: &str) -> rusqlite::Result<CachedStatement<'a>> {
+    pub(crate) fn prepare_cached(&self, sql: &str) -> Result<Statement<'a>, StoreError> {
         self.0.prepare_cached(sql)
-    }
-
-    /// A statement that is used once: for a person's question.
-    pub(crate) fn prepare(&self, sql: &str) -> rusqlite::Result<rusqlite::Statement<'a>> {
-        self.0.prepare(sql)
     }
 
     pub(crate) fn query_row<T>(
         &self,
         sql: &str,
-        params: impl Params,
-        row: impl FnOnce(&Row<'_>) -> rusqlite::Result<T>,
-    ) -> rusqlite::Result<T> {
-        self.0.query_row(sql, params, row)
+        parameters: impl Parameters,
+        read: impl FnOnce(&Row<'_>) -> Result<T, StoreError>,
+    ) -> Result<T, NoRow> {
+        self.prepare_cached(sql)?.query_row(parameters, read)
     }
 }
 
 impl<'a> Writing<'a> {
     /// The caller has begun a transaction on this connection.
-    pub(crate) fn of(connection: &'a Connection) -> Self {
+    pub(crate) fn of(connection: &'a rusqlite::Connection) -> Self {
         Self { reading: Reading::of(connection), change: Cell::new(None) }
     }
 
@@ -61,8 +56,8 @@ impl<'a> Writing<'a> {
     }
 
     /// Runs a statement, which is kept for the next call; returns the number of rows that it changed.
-    pub(crate) fn execute(&self, sql: &str, params: impl Params) -> rusqlite::Result<usize> {
-        self.prepare_cached(sql)?.execute(params)
+    pub(crate) fn execute(&self, sql: &str, parameters: impl Parameters) -> Result<usize, StoreError> {
+        self.prepare_cached(sql)?.execute(parameters)
     }
 }
 
@@ -78,8 +73,9 @@ impl<'a> Deref for Writing<'a> {
 #[cfg(feature = "raw")]
 impl<'a> Reading<'a> {
     /// The connection itself.
-    pub fn raw(&self) -> &'a Connection {
-        self.0
+    pub fn raw(&self) -> &'a rusqlite::Connection {
+        let Connection::Sqlite(connection) = self.0;
+        connection
     }
 }
 

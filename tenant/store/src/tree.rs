@@ -2,12 +2,12 @@
 //! name, so that a container that is renamed is one record.
 //! Neighbours: [`crate::tables::attributes`] has the first part of each name and the container that an object is in.
 
+use crate::engine::OptionalRow as _;
 use crate::tables::objects;
 use crate::{Reading, StoreError, stamps};
 use landbridge_tenant_rules::model::Domain;
 use landbridge_wire::distinguished_name::DistinguishedName;
 use landbridge_wire::upload::{Kind, Presence};
-use rusqlite::OptionalExtension as _;
 use uuid::Uuid;
 
 /// Limit on the containers above an object. AD's own limit on a distinguished name allows fewer.

@@ -382,7 +382,7 @@ fn declare_suffixes(writing: &Writing<'_>) -> Result<(), StoreError> {
 /// Derives the names of all present accounts again. Older versions took more letters as equal, such as K (Kelvin) and
 /// k, and fewer, such as σ and ς. The names have no hash until the key of names is made, at the end of this opening.
 fn derive_names(writing: &Writing<'_>) -> Result<(), StoreError> {
-    writing.execute("DELETE FROM signin_names", [])?;
+    writing.execute("DELETE FROM signin_names", ())?;
     let mut insert = writing.prepare_cached("INSERT INTO signin_names (name, object) VALUES (?1, ?2)")?;
     for domain in domains::all(writing)? {
         for object in objects::present(writing, domain.id, Kind::Account, usize::MAX)? {

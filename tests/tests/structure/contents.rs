@@ -101,6 +101,27 @@ fn sockets_of_phs_are_opened_by_pull_watch_send_and_heartbeat_and_it_listens_in_
     assert_only_in(&["hickory_resolver"], &["agent/src/discover.rs"]);
 }
 
+/// Tables are written on the statements, rows and columns of `engine.rs`, so that a second engine can run them.
+#[test]
+fn the_library_of_sqlite_is_named_by_what_is_of_its_files_alone() {
+    let store = "tenant/store/src/";
+    let files = [
+        "engine.rs",
+        "engine/sqlite.rs",
+        "backup.rs",
+        "erase.rs",
+        "error.rs",
+        "file.rs",
+        "lib.rs",
+        "name_key.rs",
+    ];
+    let more = ["transaction.rs", "upgrade.rs", "writer.rs"];
+    let files: Vec<String> = files.iter().chain(&more).map(|file| format!("{store}{file}")).collect();
+    let of_store: Vec<String> =
+        holders(&["rusqlite"]).into_iter().filter(|file| file.starts_with(store)).collect();
+    assert!(of_store.iter().all(|file| files.contains(file)), "{of_store:?}");
+}
+
 /// A name in the directory, a host name of an agent or an error of a DC may hold what a terminal would obey.
 #[test]
 fn what_a_command_prints_passes_the_function_that_makes_it_safe() {

@@ -1,9 +1,9 @@
 //! The table `ad_budget`: the bad passwords of each account that may have reached AD.
 //! Neighbours: [`landbridge_tenant_rules::lockout::AdBudget`] computes them; the sign-in reads and writes them.
 
+use crate::engine::OptionalRow as _;
 use crate::{Reading, StoreError, Writing};
 use landbridge_tenant_rules::lockout::Spent;
-use rusqlite::OptionalExtension as _;
 use uuid::Uuid;
 
 /// The charges of an account, if there are any.
@@ -13,7 +13,7 @@ pub fn find(reading: &Reading<'_>, object: Uuid) -> Result<Option<Spent>, StoreE
     let spent = statement.query_row([object.as_bytes()], |row| {
         Ok(Spent { known: row.get(0)?, unknown: row.get(1)?, last_at: row.get(2)? })
     });
-    Ok(spent.optional()?)
+    spent.optional()
 }
 
 /// Replaces the charges that were read as `before` (none: there were none) with `after` (none: there are none).
@@ -58,5 +58,5 @@ pub fn replace(
 
 /// Deletes the charges whose last one is before `before` (seconds since 1970). Returns their number.
 pub fn prune(writing: &Writing<'_>, before: i64) -> Result<usize, StoreError> {
-    Ok(writing.execute("DELETE FROM ad_budget WHERE last_at < ?1", [before])?)
+    writing.execute("DELETE FROM ad_budget WHERE last_at < ?1", [before])
 }

@@ -2,10 +2,9 @@
 //! Neighbours: in the tenant's core `agents::enrolment` inserts, `agents::admission` reads and decides what an agent
 //! may do.
 
+use crate::engine::{OptionalRow as _, Row, params};
 use crate::{Reading, StoreError, Writing};
 use landbridge_tenant_rules::model::{Agent, AgentState, NewAgent, role_from};
-use rusqlite::types::Type;
-use rusqlite::{OptionalExtension as _, Row, params};
 use uuid::Uuid;
 
 /// Reads an agent with the names of its domain.
@@ -38,14 +37,14 @@ pub fn insert(writing: &Writing<'_>, agent: &NewAgent<'_>, now: i64) -> Result<(
 /// The agent with this id.
 pub fn find(reading: &Reading<'_>, id: Uuid) -> Result<Option<Agent>, StoreError> {
     let mut select = reading.prepare_cached(&format!("{SELECT} WHERE a.id = ?1"))?;
-    Ok(select.query_row([id.as_bytes().as_slice()], agent).optional()?)
+    select.query_row([id.as_bytes().as_slice()], agent).optional()
 }
 
 /// All agents, in the order of their enrolment.
 pub fn list(reading: &Reading<'_>, limit: u32) -> Result<Vec<Agent>, StoreError> {
-    let mut select = reading.prepare(&format!("{SELECT} ORDER BY a.enrolled_at, a.id LIMIT ?1"))?;
+    let mut select = reading.prepare_cached(&format!("{SELECT} ORDER BY a.enrolled_at, a.id LIMIT ?1"))?;
     let agents = select.query_map([limit], agent)?;
-    Ok(agents.collect::<Result<_, _>>()?)
+    agents.collect::<Result<_, _>>()
 }
 
 /// Changes an agent's state. False: there is no such agent, or its state is not `from` any more.
@@ -111,16 +110,16 @@ pub fn seen(writing: &Writing<'_>, id: Uuid, instance: Uuid, now: i64) -> Result
     Ok(())
 }
 
-fn agent(row: &Row<'_>) -> rusqlite::Result<Agent> {
-    let unreadable = |at: usize| rusqlite::Error::InvalidColumnType(at, "agents".to_owned(), Type::Text);
+fn agent(row: &Row<'_>) -> Result<Agent, StoreError> {
+    let unreadable = || StoreError::Foreign { what: "role or state of an agent" };
     let (role, state): (String, String) = (row.get(4)?, row.get(5)?);
     Ok(Agent {
         id: Uuid::from_bytes(row.get(0)?),
         domain: row.get(1)?,
         domain_name: row.get(2)?,
         domain_sid: row.get(3)?,
-        role: role_from(&role).ok_or_else(|| unreadable(4))?,
-        state: AgentState::parse(&state).ok_or_else(|| unreadable(5))?,
+        role: role_from(&role).ok_or_else(unreadable)?,
+        state: AgentState::parse(&state).ok_or_else(unreadable)?,
         software: row.get(6)?,
         host: row.get(7)?,
         not_after: row.get(8)?,

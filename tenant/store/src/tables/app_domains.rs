@@ -15,7 +15,7 @@ pub fn of(reading: &Reading<'_>, app: Uuid) -> Result<Vec<AppDomain>, StoreError
     let rows = statement.query_map([app.as_bytes().as_slice()], |row| {
         Ok(AppDomain { row: row.get(0)?, dns_name: row.get(1)? })
     })?;
-    Ok(rows.collect::<Result<_, _>>()?)
+    rows.collect::<Result<_, _>>()
 }
 
 /// Replaces the domains of an application.

@@ -2,9 +2,9 @@
 //! Neighbours: [`super::apps`] says whether everybody is; [`super::members`] finds the groups of an account.
 
 use super::{apps, changes, members};
+use crate::engine::params;
 use crate::{Reading, StoreError, Writing, stamps};
 use landbridge_tenant_rules::model::{AppGroup, Domain};
-use rusqlite::params;
 use uuid::Uuid;
 
 /// Limit on the groups of an application. Each of its sign-ins looks for one of them among the account's groups.
@@ -25,7 +25,7 @@ pub(super) fn listed(reading: &Reading<'_>, table: &str, app: Uuid) -> Result<Ve
         let (domain, domain_name, name) = (row.get(0)?, row.get(1)?, row.get(3)?);
         Ok(AppGroup { domain, domain_name, group: stamps::guid(row, 2)?, name })
     })?;
-    Ok(rows.collect::<Result<_, _>>()?)
+    rows.collect::<Result<_, _>>()
 }
 
 /// Assigns the members of a group. Nothing happens if they are.

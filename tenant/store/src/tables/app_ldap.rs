@@ -3,9 +3,9 @@
 //! Neighbours: [`super::apps`] has the applications; the LDAP door shows each what is set here.
 
 use super::{app_groups, changes};
+use crate::engine::{OptionalRow as _, params};
 use crate::{Reading, StoreError, Writing};
 use landbridge_tenant_rules::model::{AppGroup, LdapAccess, LdapMemberOf, LdapTree, LdapView};
-use rusqlite::{OptionalExtension as _, params};
 use uuid::Uuid;
 
 /// All attributes, where a list of them stands.
@@ -18,7 +18,7 @@ pub fn of(reading: &Reading<'_>, app: Uuid) -> Result<Option<LdapAccess>, StoreE
     )?;
     let row = select.query_row([app.as_bytes().as_slice()], |row| {
         let texts: (String, String, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
-        Ok((texts, row.get(3)?, row.get::<_, bool>(4)?, row.get::<_, String>(5)?))
+        Ok((texts, row.get(3)?, row.get::<bool>(4)?, row.get::<String>(5)?))
     });
     let Some(((view, tree, member_of), people_connect, every_group, attributes)) = row.optional()? else {
         return Ok(None);

@@ -2,9 +2,9 @@
 //! may send from everywhere.
 
 use super::changes;
+use crate::engine::params;
 use crate::{Reading, StoreError, Writing};
 use landbridge_tenant_rules::model::Network;
-use rusqlite::params;
 use uuid::Uuid;
 
 /// Limit on the networks of an application.
@@ -14,7 +14,7 @@ pub const MOST: usize = 64;
 pub fn of(reading: &Reading<'_>, app: Uuid) -> Result<Vec<Network>, StoreError> {
     let mut statement =
         reading.prepare_cached("SELECT network FROM app_networks WHERE app = ?1 ORDER BY network")?;
-    let rows = statement.query_map([app.as_bytes().as_slice()], |row| row.get::<_, String>(0))?;
+    let rows = statement.query_map([app.as_bytes().as_slice()], |row| row.get::<String>(0))?;
     rows.map(|row| Network::parse(&row?).map_err(|_| StoreError::Foreign { what: "network" })).collect()
 }
 

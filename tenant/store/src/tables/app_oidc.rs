@@ -3,12 +3,12 @@
 //! Neighbours: [`super::apps`] has the applications.
 
 use super::{app_groups, changes};
+use crate::engine::{OptionalRow as _, params};
 use crate::{Reading, StoreError, Writing, stamps};
 use landbridge_crypto::signature::PublicKey;
 use landbridge_tenant_rules::model::{
     AppGroup, AppRole, ClientKey, LogoutUri, OidcClient, OidcKind, RedirectUri, SigningAlgorithm, SubjectKind,
 };
-use rusqlite::{OptionalExtension as _, params};
 use uuid::Uuid;
 
 /// Limit on the URIs of one kind, and on the roles of an application.
@@ -30,7 +30,7 @@ pub fn with_salt(reading: &Reading<'_>, app: Uuid) -> Result<Option<(OidcClient,
     let mut rows = statement.query([app.as_bytes().as_slice()])?;
     let Some(row) = rows.next()? else { return Ok(None) };
     let foreign = || StoreError::Foreign { what: "setting of an application" };
-    let text = |at| row.get::<_, String>(at);
+    let text = |at| row.get::<String>(at);
     let every_group: bool = row.get(4)?;
     let groups = if every_group { None } else { Some(app_groups::listed(reading, "app_oidc_groups", app)?) };
     let Uris { redirect_uris, signed_out_uris, back_channel } = uris(reading, app)?;
@@ -67,10 +67,10 @@ fn uris(reading: &Reading<'_>, app: Uuid) -> Result<Uris, StoreError> {
     let mut rows = statement.query([app.as_bytes().as_slice()])?;
     let mut uris = Uris::default();
     let foreign = || StoreError::Foreign { what: "URI of an application" };
-    while let Some(row) = rows.next()? {
-        let uri = row.get::<_, String>(1)?;
+    while let Some(row) = &rows.next()? {
+        let uri = row.get::<String>(1)?;
         let redirect = || RedirectUri::parse(&uri).map_err(|_| foreign());
-        match row.get::<_, String>(0)?.as_str() {
+        match row.get::<String>(0)?.as_str() {
             "code" => uris.redirect_uris.push(redirect()?),
             "signed-out" => uris.signed_out_uris.push(redirect()?),
             "back-channel" => uris.back_channel = Some(LogoutUri::parse(&uri).map_err(|_| foreign())?),
@@ -86,7 +86,7 @@ fn keys(reading: &Reading<'_>, app: Uuid) -> Result<Vec<ClientKey>, StoreError> 
         reading.prepare_cached("SELECT kid, algorithm, public FROM app_keys WHERE app = ?1 ORDER BY kid")?;
     let mut rows = statement.query([app.as_bytes().as_slice()])?;
     let mut keys = Vec::new();
-    while let Some(row) = rows.next()? {
+    while let Some(row) = &rows.next()? {
         let (algorithm, octets): (String, Vec<u8>) = (row.get(1)?, row.get(2)?);
         let public = SigningAlgorithm::parse(&algorithm)
             .and_then(|algorithm| PublicKey::from_octets(algorithm.in_crypto(), &octets).ok())
@@ -106,7 +106,7 @@ fn roles(reading: &Reading<'_>, app: Uuid) -> Result<Vec<AppRole>, StoreError> {
         let group = AppGroup { domain, domain_name, group: stamps::guid(row, 3)?, name };
         Ok(AppRole { role: row.get(0)?, group })
     })?;
-    Ok(rows.collect::<Result<_, _>>()?)
+    rows.collect::<Result<_, _>>()
 }
 
 /// Sets how an application signs people in; none: it does not any more. `new_salt` is random; one that is there stays.

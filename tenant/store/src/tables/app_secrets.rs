@@ -3,9 +3,9 @@
 //! Neighbours: `applications` in the tenant's core makes and checks them.
 
 use super::changes;
+use crate::engine::params;
 use crate::{Reading, StoreError, Writing};
 use landbridge_tenant_rules::model::AppSecret;
-use rusqlite::params;
 use uuid::Uuid;
 
 /// Limit on the secrets of an application.
@@ -25,7 +25,7 @@ pub fn of(reading: &Reading<'_>, app: Uuid) -> Result<Vec<AppSecret>, StoreError
             used_at: row.get(4)?,
         })
     })?;
-    Ok(rows.collect::<Result<_, _>>()?)
+    rows.collect::<Result<_, _>>()
 }
 
 /// Stores a secret. False: the application has one of this number.

@@ -3,9 +3,9 @@
 //! `applications` in the tenant's core checks credentials and counts rates.
 
 use super::{app_domains, app_networks, changes};
+use crate::engine::{OptionalRow as _, Row, params};
 use crate::{Reading, StoreError, Writing};
 use landbridge_tenant_rules::model::Application;
-use rusqlite::{OptionalExtension as _, Row, params};
 use uuid::Uuid;
 
 const SELECT: &str =
@@ -40,7 +40,7 @@ pub fn named(reading: &Reading<'_>, name: &str) -> Result<Option<Application>, S
 
 /// All applications, by name.
 pub fn list(reading: &Reading<'_>, limit: u32) -> Result<Vec<Application>, StoreError> {
-    let mut select = reading.prepare(&format!("{SELECT} ORDER BY name LIMIT ?1"))?;
+    let mut select = reading.prepare_cached(&format!("{SELECT} ORDER BY name LIMIT ?1"))?;
     let apps = select.query_map([limit], app)?.collect::<Result<Vec<_>, _>>()?;
     apps.into_iter().map(|found| complete(reading, found)).collect()
 }
@@ -49,7 +49,7 @@ pub fn list(reading: &Reading<'_>, limit: u32) -> Result<Vec<Application>, Store
 pub fn serves_everybody(reading: &Reading<'_>, id: Uuid) -> Result<Option<bool>, StoreError> {
     let mut select =
         reading.prepare_cached("SELECT everybody FROM apps WHERE id = ?1 AND revoked_at IS NULL")?;
-    Ok(select.query_row([id.as_bytes().as_slice()], |row| row.get(0)).optional()?)
+    select.query_row([id.as_bytes().as_slice()], |row| row.get(0)).optional()
 }
 
 /// Sets whether everybody of its domains is assigned to an application.
@@ -98,7 +98,7 @@ pub(super) fn remove_domain(writing: &Writing<'_>, domain: i64, now: i64) -> Res
 }
 
 /// An application without what is in other tables, and whether it may sign in people of every domain.
-fn app(row: &Row<'_>) -> rusqlite::Result<(Application, bool)> {
+fn app(row: &Row<'_>) -> Result<(Application, bool), StoreError> {
     let app = Application {
         id: Uuid::from_bytes(row.get(0)?),
         name: row.get(1)?,

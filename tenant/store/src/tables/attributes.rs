@@ -1,13 +1,12 @@
 //! The table `attributes`: one row for each attribute of an object, with its value and stamp.
 //! Neighbours: the ingest writes; the sign-in reads the facts of an account's state, the directory all attributes.
 
+use crate::engine::{OptionalRow as _, Value};
 use crate::{Reading, StoreError, Writing, stamps};
 use landbridge_tenant_rules::model::Attributes;
 use landbridge_wire::bounded::Text;
 use landbridge_wire::described::{DescribedName, DescribedValue, Syntax};
 use landbridge_wire::upload::{Attribute, AttributeValue, Stamp};
-use rusqlite::OptionalExtension as _;
-use rusqlite::types::Value;
 use uuid::Uuid;
 
 /// When a received attribute replaces the stored one.
@@ -30,8 +29,8 @@ pub fn of(reading: &Reading<'_>, object: Uuid) -> Result<Attributes, StoreError>
     )?;
     let mut rows = statement.query([object.as_bytes()])?;
     let mut known = Attributes::default();
-    while let Some(row) = rows.next()? {
-        let name = row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?;
+    while let Some(row) = &rows.next()? {
+        let name = row.text(0)?;
         set_field(&mut known, name, row.get(1)?)?;
     }
     Ok(known)
@@ -48,8 +47,8 @@ pub fn octets(
         .query_row((object.as_bytes(), name.row().name), |row| row.get(0))
         .optional()?;
     match value {
-        Some(Value::Blob(octets)) => Ok(Some(octets)),
-        None | Some(Value::Null | Value::Text(_) | Value::Integer(_) | Value::Real(_)) => Ok(None),
+        Some(Value::Octets(octets)) => Ok(Some(octets)),
+        None | Some(Value::Null | Value::Text(_) | Value::Integer(_)) => Ok(None),
     }
 }
 
@@ -128,7 +127,7 @@ fn stored(reading: &Reading<'_>, object: Uuid) -> Result<Vec<Stored>, StoreError
 fn rows(reading: &Reading<'_>, object: Uuid, sql: &str) -> Result<Vec<Stored>, StoreError> {
     let mut statement = reading.prepare_cached(sql)?;
     let rows = statement.query_map([object.as_bytes()], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
-    Ok(rows.collect::<Result<_, _>>()?)
+    rows.collect::<Result<_, _>>()
 }
 
 fn known(stored: Vec<Stored>) -> Result<Attributes, StoreError> {
@@ -152,7 +151,7 @@ fn named(is: &AttributeValue) -> (&'static str, Value) {
         AttributeValue::PwdLastSet(v) => ("pwd_last_set", integer(*v)),
         AttributeValue::LockoutTime(v) => ("lockout_time", integer(*v)),
         AttributeValue::LogonHours(v) => {
-            ("logon_hours", v.as_ref().map_or(Value::Null, |b| Value::Blob(b.as_bytes().to_vec())))
+            ("logon_hours", v.as_ref().map_or(Value::Null, |b| Value::Octets(b.as_bytes().to_vec())))
         }
         AttributeValue::PrimaryGroupId(v) => ("primary_group_id", integer(v.map(i64::from))),
         AttributeValue::AdminCount(v) => ("admin_count", integer(v.map(i64::from))),
@@ -179,7 +178,7 @@ fn named(is: &AttributeValue) -> (&'static str, Value) {
         AttributeValue::PasswordComplexity(v) => ("password_complexity", integer(v.map(i64::from))),
         AttributeValue::Rdn(v) => ("rdn", text(v.as_ref().map(|t| t.as_str()))),
         AttributeValue::Parent(v) => {
-            ("parent", v.map_or(Value::Null, |guid| Value::Blob(guid.as_bytes().to_vec())))
+            ("parent", v.map_or(Value::Null, |guid| Value::Octets(guid.as_bytes().to_vec())))
         }
         // Its name in AD: the names above are in another spelling, so the two kinds share none.
         AttributeValue::Described(described) => {
@@ -187,7 +186,7 @@ fn named(is: &AttributeValue) -> (&'static str, Value) {
                 None => Value::Null,
                 Some(DescribedValue::Text(v)) => Value::Text(v.as_str().to_owned()),
                 Some(DescribedValue::Integer(n)) => Value::Integer(*n),
-                Some(DescribedValue::Octets(b)) => Value::Blob(b.as_bytes().to_vec()),
+                Some(DescribedValue::Octets(b)) => Value::Octets(b.as_bytes().to_vec()),
             };
             (described.name.row().name, value)
         }
@@ -208,8 +207,7 @@ fn set_field(known: &mut Attributes, name: &str, value: Value) -> Result<(), Sto
         Value::Null => return Ok(()),
         Value::Text(text) => (Some(text), None, None),
         Value::Integer(integer) => (None, Some(integer), None),
-        Value::Blob(bytes) => (None, None, Some(bytes)),
-        Value::Real(_) => return Err(foreign),
+        Value::Octets(bytes) => (None, None, Some(bytes)),
     };
     match (name, text, integer, bytes) {
         ("sam_account_name", text @ Some(_), _, _) => known.sam_account_name = text,

@@ -2,10 +2,10 @@
 //! typed.
 //! Neighbours: each function that changes something appends its entry in the same transaction.
 
+use crate::engine::{Row, params};
 use crate::{Reading, StoreError, Writing};
 use landbridge_tenant_rules::model::AuditEntry;
 use landbridge_wire::printable::is_harmful;
-use rusqlite::{Row, params};
 use uuid::Uuid;
 
 /// Limit on the bytes of each part of an entry, so that an entry stays one readable line.
@@ -31,7 +31,7 @@ pub fn newest(reading: &Reading<'_>, limit: u32) -> Result<Vec<AuditEntry>, Stor
     let mut select = reading
         .prepare_cached("SELECT at, actor, action, subject, detail FROM audit ORDER BY id DESC LIMIT ?1")?;
     let entries = select.query_map([limit], read)?;
-    Ok(entries.collect::<Result<_, _>>()?)
+    entries.collect::<Result<_, _>>()
 }
 
 /// The newest sign-ins of an account, newest first: by password, right or wrong, and by a session.
@@ -41,10 +41,10 @@ pub fn sign_ins_of(reading: &Reading<'_>, object: Uuid, limit: u32) -> Result<Ve
              AND action IN ('signin-accepted', 'signin-refused', 'signin-by-session') ORDER BY id DESC LIMIT ?2",
     )?;
     let entries = select.query_map(params![object.to_string(), limit], read)?;
-    Ok(entries.collect::<Result<_, _>>()?)
+    entries.collect::<Result<_, _>>()
 }
 
-fn read(row: &Row<'_>) -> rusqlite::Result<AuditEntry> {
+fn read(row: &Row<'_>) -> Result<AuditEntry, StoreError> {
     Ok(AuditEntry {
         at: row.get(0)?,
         actor: row.get(1)?,
@@ -68,7 +68,7 @@ const DELETED_AT_ONCE: u32 = 10_000;
 /// this until it returns 0.
 pub fn forget(writing: &Writing<'_>, before: i64) -> Result<usize, StoreError> {
     let oldest = "DELETE FROM audit WHERE at < ?1 AND id IN (SELECT id FROM audit ORDER BY id LIMIT ?2)";
-    Ok(writing.execute(oldest, params![before, DELETED_AT_ONCE])?)
+    writing.execute(oldest, params![before, DELETED_AT_ONCE])
 }
 
 /// The text on one line, cut at [`MAX_PART`].

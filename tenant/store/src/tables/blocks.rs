@@ -2,8 +2,8 @@
 //! nor a full compare changes it, and it outlives the erasure of the object.
 //! Neighbours: the administration adds and removes; [`crate::facts`] reads it for each sign-in.
 
+use crate::engine::{OptionalRow as _, params};
 use crate::{Reading, StoreError, Writing, stamps};
-use rusqlite::{OptionalExtension as _, params};
 use uuid::Uuid;
 
 /// Limit on blocked accounts: as many as one list shows. Who has to keep more people out sets the policy `refuse`.
@@ -12,7 +12,7 @@ pub const MOST: usize = 10_000;
 /// When the account was blocked, in seconds since 1970; none: it is not blocked.
 pub fn since(reading: &Reading<'_>, object: Uuid) -> Result<Option<i64>, StoreError> {
     let mut select = reading.prepare_cached("SELECT blocked_at FROM blocks WHERE object = ?1")?;
-    Ok(select.query_row([object.as_bytes()], |row| row.get(0)).optional()?)
+    select.query_row([object.as_bytes()], |row| row.get(0)).optional()
 }
 
 /// A blocked account.
@@ -30,15 +30,15 @@ pub struct Block {
 pub fn all(reading: &Reading<'_>) -> Result<Vec<Block>, StoreError> {
     let mut select = reading
         .prepare_cached("SELECT object, domain, blocked_at FROM blocks ORDER BY blocked_at DESC, object")?;
-    let blocks = select.query_map([], |row| {
+    let blocks = select.query_map((), |row| {
         Ok(Block { object: stamps::guid(row, 0)?, domain: row.get(1)?, blocked_at: row.get(2)? })
     })?;
-    Ok(blocks.collect::<Result<_, _>>()?)
+    blocks.collect::<Result<_, _>>()
 }
 
 /// Number of blocked accounts.
 pub fn count(reading: &Reading<'_>) -> Result<usize, StoreError> {
-    let count = reading.query_row("SELECT count(*) FROM blocks", [], |row| row.get::<_, i64>(0))?;
+    let count = reading.query_row("SELECT count(*) FROM blocks", (), |row| row.get::<i64>(0))?;
     Ok(usize::try_from(count).unwrap_or(usize::MAX))
 }
 

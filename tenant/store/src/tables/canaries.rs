@@ -3,10 +3,10 @@
 //! Neighbours: the administration adds and removes; the relay of sign-ins receives the list.
 
 use super::objects;
+use crate::engine::params;
 use crate::{Reading, StoreError, Writing, stamps};
 use landbridge_tenant_rules::model::{Domain, Principal};
 use landbridge_tenant_rules::privileged::rid_of;
-use rusqlite::params;
 use uuid::Uuid;
 
 /// Limit on the canaries of a domain. One is enough; several make a canary harder to tell from a sign-in.
@@ -17,7 +17,7 @@ pub fn of(reading: &Reading<'_>, domain: i64) -> Result<Vec<Uuid>, StoreError> {
     let mut select =
         reading.prepare_cached("SELECT object FROM canaries WHERE domain = ?1 ORDER BY object")?;
     let objects = select.query_map([domain], |row| stamps::guid(row, 0))?;
-    Ok(objects.collect::<Result<_, _>>()?)
+    objects.collect::<Result<_, _>>()
 }
 
 /// The canaries of a domain, by the two names that a request to an agent has. A canary whose SID is not known is left
@@ -35,7 +35,7 @@ pub fn principals(reading: &Reading<'_>, domain: &Domain) -> Result<Vec<Principa
 /// Whether an account is a canary.
 pub fn is_one(reading: &Reading<'_>, object: Uuid) -> Result<bool, StoreError> {
     let mut select = reading.prepare_cached("SELECT count(*) FROM canaries WHERE object = ?1")?;
-    Ok(select.query_row([object.as_bytes()], |row| row.get::<_, i64>(0))? > 0)
+    Ok(select.query_row([object.as_bytes()], |row| row.get::<i64>(0))? > 0)
 }
 
 /// Makes an account a canary. False: it was one before.

@@ -2,11 +2,10 @@
 //! Neighbours: [`super::changes`] numbers the changes by which they are found.
 
 use super::links;
+use crate::engine::{Row, Value};
 use crate::{Reading, StoreError, stamps};
 use landbridge_tenant_rules::model::{KINDS, kind_text};
 use landbridge_wire::upload::{Kind, LinkKind};
-use rusqlite::Row;
-use rusqlite::types::Value;
 use uuid::Uuid;
 
 /// An object as it is stored now, with all that the directory shows of it.
@@ -93,9 +92,9 @@ macro_rules! objects_sql {
 
 /// Calls `each` with every object, in no order.
 pub fn walk(reading: &Reading<'_>, mut each: impl FnMut(ChangedObject)) -> Result<(), StoreError> {
-    let mut select = reading.prepare(objects_sql!(""))?;
-    let mut rows = select.query([])?;
-    while let Some(row) = rows.next()? {
+    let mut select = reading.prepare_cached(objects_sql!(""))?;
+    let mut rows = select.query(())?;
+    while let Some(row) = &rows.next()? {
         each(changed(reading, row)?);
     }
     Ok(())
@@ -113,7 +112,7 @@ pub fn after(
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
     let mut rows = select.query((place.change, place.object.as_bytes(), limit))?;
     let mut found = Vec::new();
-    while let Some(row) = rows.next()? {
+    while let Some(row) = &rows.next()? {
         found.push(changed(reading, row)?);
     }
     Ok(found)
@@ -121,7 +120,7 @@ pub fn after(
 
 fn changed(reading: &Reading<'_>, row: &Row<'_>) -> Result<ChangedObject, StoreError> {
     let object = stamps::guid(row, 0)?;
-    let (kind, domain) = (row.get_ref(1)?.as_str().ok().and_then(kind_of), row.get(2)?);
+    let (kind, domain) = (kind_of(row.text(1)?), row.get(2)?);
     let (attributes, links) = (attributes(reading, object)?, linked(reading, domain, object)?);
     Ok(ChangedObject {
         object,
@@ -146,14 +145,14 @@ fn attributes(reading: &Reading<'_>, object: Uuid) -> Result<Vec<(String, Stored
     let mut select = reading.prepare_cached(sql)?;
     let mut rows = select.query([object.as_bytes()])?;
     let mut found = Vec::new();
-    while let Some(row) = rows.next()? {
+    while let Some(row) = &rows.next()? {
         let name: String = row.get(0)?;
         // A photo is as large as a hundred objects: whoever shows it reads it by itself.
-        let value = match if name == PHOTO { Value::Blob(Vec::new()) } else { row.get(1)? } {
+        let value = match if name == PHOTO { Value::Octets(Vec::new()) } else { row.get(1)? } {
             Value::Text(text) => StoredValue::Text(text),
             Value::Integer(number) => StoredValue::Integer(number),
-            Value::Blob(octets) => StoredValue::Octets(octets),
-            Value::Real(_) | Value::Null => return Err(StoreError::Foreign { what: "attribute" }),
+            Value::Octets(octets) => StoredValue::Octets(octets),
+            Value::Null => return Err(StoreError::Foreign { what: "attribute" }),
         };
         found.push((name, value));
     }
@@ -165,9 +164,9 @@ fn linked(reading: &Reading<'_>, domain: i64, source: Uuid) -> Result<Vec<(LinkK
     let mut select = reading.prepare_cached(sql)?;
     let mut rows = select.query((source.as_bytes(), domain))?;
     let mut found = Vec::new();
-    while let Some(row) = rows.next()? {
-        let what = row.get_ref(0)?.as_str().ok();
-        let kind = links::KINDS.into_iter().find(|kind| Some(links::kind_text(*kind)) == what);
+    while let Some(row) = &rows.next()? {
+        let what = row.text(0)?;
+        let kind = links::KINDS.into_iter().find(|kind| links::kind_text(*kind) == what);
         found.push((kind.ok_or(StoreError::Foreign { what: "linked attribute" })?, stamps::guid(row, 1)?));
     }
     Ok(found)
@@ -175,10 +174,10 @@ fn linked(reading: &Reading<'_>, domain: i64, source: Uuid) -> Result<Vec<(LinkK
 
 /// The members of groups that are not stored themselves: domain, group, member. Reads all links.
 pub fn members_of_unknown_groups(reading: &Reading<'_>) -> Result<Vec<(i64, Uuid, Uuid)>, StoreError> {
-    let mut select = reading.prepare(
+    let mut select = reading.prepare_cached(
         "SELECT l.domain, l.source, l.target FROM links l WHERE l.what = 'member' AND l.present = 1
          AND NOT EXISTS (SELECT 1 FROM objects o WHERE o.object = l.source)",
     )?;
-    let rows = select.query_map([], |row| Ok((row.get(0)?, stamps::guid(row, 1)?, stamps::guid(row, 2)?)))?;
-    Ok(rows.collect::<Result<_, _>>()?)
+    let rows = select.query_map((), |row| Ok((row.get(0)?, stamps::guid(row, 1)?, stamps::guid(row, 2)?)))?;
+    rows.collect::<Result<_, _>>()
 }

@@ -25,7 +25,7 @@ pub struct LastChanges {
 /// The last numbers.
 pub fn last(reading: &Reading<'_>) -> Result<LastChanges, StoreError> {
     let mut select = reading.prepare_cached("SELECT changed, forgotten FROM tenant")?;
-    Ok(select.query_row([], |row| Ok(LastChanges { any: row.get(0)?, forgetting: row.get(1)? }))?)
+    Ok(select.query_row((), |row| Ok(LastChanges { any: row.get(0)?, forgetting: row.get(1)? }))?)
 }
 
 /// Gives an object the number of this transaction. `now` is in seconds since 1970. One that is not stored, such as a group

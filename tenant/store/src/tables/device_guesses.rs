@@ -2,8 +2,8 @@
 //! A count starts again when its time is over. The limit in all also limits the rows.
 //! Neighbours: [`super::device_requests`] has the codes.
 
+use crate::engine::{OptionalRow as _, params};
 use crate::{Reading, StoreError, Writing};
-use rusqlite::{OptionalExtension as _, params};
 
 /// Wrong codes of one account after which it waits.
 pub const MOST_OF_ACCOUNT: u32 = 10;
@@ -21,7 +21,7 @@ pub fn is_full(reading: &Reading<'_>, sources: [(&str, u32); 2], now: i64) -> Re
     let sql = "SELECT wrong FROM device_guesses WHERE source = ?1 AND ends_at > ?2";
     let mut statement = reading.prepare_cached(sql)?;
     for (source, most) in sources.into_iter().chain([(ALL, MOST)]) {
-        let wrong = statement.query_row(params![source, now], |row| row.get::<_, u32>(0)).optional()?;
+        let wrong = statement.query_row(params![source, now], |row| row.get::<u32>(0)).optional()?;
         if wrong.is_some_and(|wrong| wrong >= most) {
             return Ok(true);
         }
@@ -46,5 +46,5 @@ pub fn count(writing: &Writing<'_>, sources: [(&str, u32); 2], now: i64) -> Resu
 
 /// Deletes counts whose time is over.
 pub fn sweep(writing: &Writing<'_>, now: i64) -> Result<usize, StoreError> {
-    Ok(writing.execute("DELETE FROM device_guesses WHERE ends_at <= ?1", [now])?)
+    writing.execute("DELETE FROM device_guesses WHERE ends_at <= ?1", [now])
 }

@@ -4,8 +4,8 @@
 //! A row stays for a while after its end, so that a device that comes late is answered with what happened.
 //! Neighbours: [`super::grants`] gets a row when the device redeems its code; [`super::device_guesses`] counts guesses.
 
+use crate::engine::{OptionalRow as _, Row, params};
 use crate::{Reading, StoreError, Writing, stamps};
-use rusqlite::{OptionalExtension as _, Row, params};
 use uuid::Uuid;
 
 /// Limit on the requests of an application that wait.
@@ -57,7 +57,7 @@ pub enum DeviceAnswer {
 const COLUMNS: &str =
     "id, hash, app, scopes, address, made_at, ends_at, polled_at, wait_seconds, answer, object, session";
 
-fn read(row: &Row<'_>) -> rusqlite::Result<DeviceRequest> {
+fn read(row: &Row<'_>) -> Result<DeviceRequest, StoreError> {
     let answer: Option<String> = row.get(9)?;
     let answer = match answer.as_deref() {
         None => None,
@@ -123,7 +123,7 @@ pub fn insert(
 /// The request with this id.
 pub fn find(reading: &Reading<'_>, id: Uuid) -> Result<Option<DeviceRequest>, StoreError> {
     let sql = format!("SELECT {COLUMNS} FROM device_requests WHERE id = ?1");
-    Ok(reading.prepare_cached(&sql)?.query_row([id.as_bytes().as_slice()], read).optional()?)
+    reading.prepare_cached(&sql)?.query_row([id.as_bytes().as_slice()], read).optional()
 }
 
 /// The request that waits for an answer at `now` and whose user code has one of these hashes: one under each seal key.
@@ -180,11 +180,11 @@ pub fn end(writing: &Writing<'_>, id: Uuid) -> Result<(), StoreError> {
 
 /// Deletes all requests of an application.
 pub fn end_of_app(writing: &Writing<'_>, app: Uuid) -> Result<usize, StoreError> {
-    Ok(writing.execute("DELETE FROM device_requests WHERE app = ?1", [app.as_bytes().as_slice()])?)
+    writing.execute("DELETE FROM device_requests WHERE app = ?1", [app.as_bytes().as_slice()])
 }
 
 /// Deletes what ended long before `now`.
 pub fn sweep(writing: &Writing<'_>, now: i64) -> Result<usize, StoreError> {
     let before = now.saturating_sub(KEPT);
-    Ok(writing.execute("DELETE FROM device_requests WHERE ends_at <= ?1", [before])?)
+    writing.execute("DELETE FROM device_requests WHERE ends_at <= ?1", [before])
 }

@@ -2,11 +2,11 @@
 //! bound to table, objectGUID and column.
 //! Neighbours: the ingest stores and erases digests; the sign-in opens them.
 
+use crate::engine::OptionalRow as _;
 use crate::{Reading, StoreError, Writing, stamps};
 use landbridge_crypto::salted_digest::SaltedDigest;
 use landbridge_crypto::seal::{CellAddress, SealKeys};
 use landbridge_wire::upload::Stamp;
-use rusqlite::OptionalExtension as _;
 use uuid::Uuid;
 
 /// A sealed digest, read from the database.
@@ -47,7 +47,7 @@ pub fn find(reading: &Reading<'_>, object: Uuid) -> Result<Option<StoredDigest>,
     let row = reading
         .prepare_cached("SELECT stamp, sealed, set_at FROM digests WHERE object = ?1")?
         .query_row([object.as_bytes()], |row| {
-            Ok((row.get::<_, Vec<u8>>(0)?, row.get::<_, Vec<u8>>(1)?, row.get(2)?))
+            Ok((row.get::<Vec<u8>>(0)?, row.get::<Vec<u8>>(1)?, row.get(2)?))
         })
         .optional()?;
     let Some((stamp, sealed, set_at)) = row else { return Ok(None) };
@@ -75,11 +75,11 @@ pub fn count(reading: &Reading<'_>, domain: i64) -> Result<i64, StoreError> {
 
 /// Number of digests, and number of those that these keys do not open.
 pub fn unreadable(reading: &Reading<'_>, keys: &SealKeys) -> Result<(u64, u64), StoreError> {
-    let mut statement = reading.prepare("SELECT object, stamp, sealed, set_at FROM digests")?;
-    let mut rows = statement.query([])?;
+    let mut statement = reading.prepare_cached("SELECT object, stamp, sealed, set_at FROM digests")?;
+    let mut rows = statement.query(())?;
     let (mut all, mut closed) = (0, 0);
-    while let Some(row) = rows.next()? {
-        let (object, stamp) = (stamps::guid(row, 0)?, row.get::<_, Vec<u8>>(1)?);
+    while let Some(row) = &rows.next()? {
+        let (object, stamp) = (stamps::guid(row, 0)?, row.get::<Vec<u8>>(1)?);
         let held =
             StoredDigest { stamp: stamps::from_bytes(&stamp)?, sealed: row.get(2)?, set_at: row.get(3)? };
         all += 1;
@@ -96,14 +96,14 @@ pub fn with_fewer_iterations(
     domain: i64,
     iterations: u32,
 ) -> Result<u64, StoreError> {
-    let mut statement = reading.prepare(
+    let mut statement = reading.prepare_cached(
         "SELECT d.object, d.stamp, d.sealed, d.set_at FROM objects a JOIN digests d ON d.object = a.object
          WHERE a.domain = ?1 AND a.kind = 'account' AND a.presence = 'present'",
     )?;
     let mut rows = statement.query([domain])?;
     let mut fewer = 0;
-    while let Some(row) = rows.next()? {
-        let (object, stamp) = (stamps::guid(row, 0)?, row.get::<_, Vec<u8>>(1)?);
+    while let Some(row) = &rows.next()? {
+        let (object, stamp) = (stamps::guid(row, 0)?, row.get::<Vec<u8>>(1)?);
         let held =
             StoredDigest { stamp: stamps::from_bytes(&stamp)?, sealed: row.get(2)?, set_at: row.get(3)? };
         fewer += u64::from(held.open(keys, object).is_ok_and(|digest| digest.iterations() < iterations));

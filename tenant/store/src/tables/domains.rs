@@ -3,14 +3,13 @@
 //! Neighbours: the administration adds, lists and removes; the ingest moves the cursor; the sign-in reads the policies.
 
 use super::web_sessions;
+use crate::engine::{OptionalRow as _, Row};
 use crate::{Reading, StoreError, Writing, stamps};
 use landbridge_tenant_rules::model::{
     ChangePolicy, Domain, DomainRefused, NewDomain, NewPasswords, Policy, SigninPolicy,
 };
 use landbridge_wire::names::{capitals, fold_case};
 use landbridge_wire::upload::{DomainPolicy, Stamp};
-use rusqlite::types::Type;
-use rusqlite::{OptionalExtension as _, Row};
 use uuid::Uuid;
 
 /// Adds a domain, whose new pta-agents wait for approval, and returns its row's number, or the reason of a refusal.
@@ -60,13 +59,12 @@ const COLUMNS: &str = "id, dns_name, netbios_name, sid, allow_privileged, min_it
     signin_policy, approve_agents, reserved_since, change_policy, min_pwd_age, min_pwd_length, pwd_history_length,
     pwd_properties";
 
-fn from_row(row: &Row<'_>) -> rusqlite::Result<Domain> {
+fn from_row(row: &Row<'_>) -> Result<Domain, StoreError> {
     let (signin, change): (String, String) = (row.get(14)?, row.get(17)?);
-    let unreadable =
-        |at, name: &'static str| move || rusqlite::Error::InvalidColumnType(at, name.to_owned(), Type::Text);
+    let unreadable = || StoreError::Foreign { what: "policy of a domain" };
     Ok(Domain {
-        signin: SigninPolicy::parse(&signin).ok_or_else(unreadable(14, "signin_policy"))?,
-        change_passwords: ChangePolicy::parse(&change).ok_or_else(unreadable(17, "change_policy"))?,
+        signin: SigninPolicy::parse(&signin).ok_or_else(unreadable)?,
+        change_passwords: ChangePolicy::parse(&change).ok_or_else(unreadable)?,
         approve_agents: row.get(15)?,
         reserved_since: row.get(16)?,
         id: row.get(0)?,
@@ -84,7 +82,7 @@ fn from_row(row: &Row<'_>) -> rusqlite::Result<Domain> {
                 minimum_age: row.get(18)?,
                 minimum_length: row.get(19)?,
                 history: row.get(20)?,
-                complex: row.get::<_, Option<i64>>(21)?.map(|flags| flags & PASSWORD_COMPLEX != 0),
+                complex: row.get::<Option<i64>>(21)?.map(|flags| flags & PASSWORD_COMPLEX != 0),
             },
         },
         acknowledged: row.get(10)?,
@@ -98,21 +96,21 @@ fn from_row(row: &Row<'_>) -> rusqlite::Result<Domain> {
 pub fn all(reading: &Reading<'_>) -> Result<Vec<Domain>, StoreError> {
     let mut statement =
         reading.prepare_cached(&format!("SELECT {COLUMNS} FROM domains ORDER BY dns_name"))?;
-    let domains = statement.query_map([], from_row)?.collect::<Result<_, _>>()?;
+    let domains = statement.query_map((), from_row)?.collect::<Result<_, _>>()?;
     Ok(domains)
 }
 
 /// The domain with this row number.
 pub fn by_id(reading: &Reading<'_>, id: i64) -> Result<Option<Domain>, StoreError> {
     let mut statement = reading.prepare_cached(&format!("SELECT {COLUMNS} FROM domains WHERE id = ?1"))?;
-    Ok(statement.query_row([id], from_row).optional()?)
+    statement.query_row([id], from_row).optional()
 }
 
 /// The domain with this DNS or NetBIOS name, in upper or lower case.
 pub fn by_name(reading: &Reading<'_>, name: &str) -> Result<Option<Domain>, StoreError> {
     let mut statement = reading
         .prepare_cached(&format!("SELECT {COLUMNS} FROM domains WHERE dns_name = ?1 OR netbios_name = ?2"))?;
-    Ok(statement.query_row((name.to_ascii_lowercase(), capitals(name)), from_row).optional()?)
+    statement.query_row((name.to_ascii_lowercase(), capitals(name)), from_row).optional()
 }
 
 /// Sets the sign-in policy of a domain, and whether its new pta-agents wait for an approval.

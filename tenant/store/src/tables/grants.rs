@@ -4,9 +4,9 @@
 //! alone, so a code or a refresh token that is shown again is known as such: its grant ends.
 //! Neighbours: [`super::web_sessions`] end with all their grants.
 
+use crate::engine::{OptionalRow as _, params};
 use crate::{Reading, StoreError, Writing, stamps};
 use landbridge_tenant_rules::model::SigningAlgorithm;
-use rusqlite::{OptionalExtension as _, params};
 use uuid::Uuid;
 
 /// A grant. Times are in seconds since 1970.
@@ -112,7 +112,7 @@ pub fn end(writing: &Writing<'_>, id: Uuid) -> Result<bool, StoreError> {
 
 /// Ends all grants of an application.
 pub fn end_of_app(writing: &Writing<'_>, app: Uuid) -> Result<usize, StoreError> {
-    Ok(writing.execute("DELETE FROM grants WHERE app = ?1", [app.as_bytes().as_slice()])?)
+    writing.execute("DELETE FROM grants WHERE app = ?1", [app.as_bytes().as_slice()])
 }
 
 /// Number of grants of the applications whose tokens are signed with an algorithm.
@@ -125,7 +125,7 @@ pub fn count_signed_with(reading: &Reading<'_>, algorithm: SigningAlgorithm) -> 
 /// Ends all grants of the applications whose tokens are signed with an algorithm.
 pub fn end_signed_with(writing: &Writing<'_>, algorithm: SigningAlgorithm) -> Result<usize, StoreError> {
     let sql = "DELETE FROM grants WHERE app IN (SELECT app FROM app_oidc WHERE algorithm = ?1)";
-    Ok(writing.execute(sql, [algorithm.as_str()])?)
+    writing.execute(sql, [algorithm.as_str()])
 }
 
 /// Names of the applications that have a grant in a session, in order.
@@ -134,5 +134,5 @@ pub fn apps_in(reading: &Reading<'_>, session: Uuid) -> Result<Vec<String>, Stor
                WHERE grants.session = ?1 ORDER BY apps.name";
     let mut statement = reading.prepare_cached(sql)?;
     let rows = statement.query_map([session.as_bytes().as_slice()], |row| row.get(0))?;
-    Ok(rows.collect::<Result<_, _>>()?)
+    rows.collect::<Result<_, _>>()
 }

@@ -14,7 +14,7 @@ pub fn of(reading: &Reading<'_>, domain: i64) -> Result<Vec<GroupPolicy>, StoreE
     let mut statement = reading
         .prepare_cached("SELECT object, policy, name FROM group_policies WHERE domain = ?1 ORDER BY place")?;
     let rows = statement.query_map([domain], |row| {
-        Ok((stamps::guid(row, 0)?, row.get::<_, String>(1)?, row.get::<_, String>(2)?))
+        Ok((stamps::guid(row, 0)?, row.get::<String>(1)?, row.get::<String>(2)?))
     })?;
     rows.map(|row| {
         let (group, policy, name) = row?;

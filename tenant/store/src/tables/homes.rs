@@ -3,14 +3,14 @@
 //! Neighbours: the ingest claims a home for each new object and refuses objects of another home; the administration
 //! moves homes.
 
+use crate::engine::OptionalRow as _;
 use crate::{Reading, StoreError, Writing};
-use rusqlite::OptionalExtension as _;
 use uuid::Uuid;
 
 /// The row of the domain that the object belongs to; none: no domain has uploaded it yet.
 pub fn find(reading: &Reading<'_>, object: Uuid) -> Result<Option<i64>, StoreError> {
     let mut select = reading.prepare_cached("SELECT domain FROM homes WHERE object = ?1")?;
-    Ok(select.query_row([object.as_bytes()], |row| row.get(0)).optional()?)
+    select.query_row([object.as_bytes()], |row| row.get(0)).optional()
 }
 
 /// Gives an object that has no home to a domain.

@@ -2,10 +2,10 @@
 //! [`KNOWN_SOURCES`] rows, so the size of the table is bounded by the directory.
 //! Neighbours: [`landbridge_tenant_rules::lockout`] says how long a source is known; the sign-in reads and notes it.
 
+use crate::engine::OptionalRow as _;
 use crate::{Reading, StoreError, Writing};
 use landbridge_crypto::seal::SealKeys;
 use landbridge_tenant_rules::lockout::{KNOWN_SOURCES, Source};
-use rusqlite::OptionalExtension as _;
 use uuid::Uuid;
 
 /// The hashes of a source of an account, as this caller states it: one under each seal key, that of the sealing key
@@ -67,5 +67,5 @@ pub fn count(reading: &Reading<'_>, object: Uuid, since: i64) -> Result<i64, Sto
 
 /// Forgets the sources whose last success was before `before` (seconds since 1970). Returns their number.
 pub fn prune(writing: &Writing<'_>, before: i64) -> Result<usize, StoreError> {
-    Ok(writing.execute("DELETE FROM known_sources WHERE seen_at < ?1", [before])?)
+    writing.execute("DELETE FROM known_sources WHERE seen_at < ?1", [before])
 }

@@ -4,9 +4,9 @@
 //! Neighbours: the ingest writes; [`super::members`] and [`crate::policies`] read.
 
 use super::changes;
+use crate::engine::OptionalRow as _;
 use crate::{Reading, StoreError, Writing, stamps};
 use landbridge_wire::upload::{Link, LinkKind};
-use rusqlite::OptionalExtension as _;
 use uuid::Uuid;
 
 /// Every linked attribute.
@@ -39,7 +39,7 @@ pub fn put(
             "SELECT stamp, present, cycle FROM links WHERE source = ?1 AND what = ?2 AND target = ?3 AND domain = ?4",
         )?
         .query_row(key, |row| {
-            Ok((row.get::<_, Vec<u8>>(0)?, row.get::<_, bool>(1)?, stamps::guid_or_none(row, 2)?))
+            Ok((row.get::<Vec<u8>>(0)?, row.get::<bool>(1)?, stamps::guid_or_none(row, 2)?))
         })
         .optional()?;
     // 2. Whether the received one replaces it, and the full compare that named it last.
@@ -90,7 +90,7 @@ pub fn drop_unnamed(writing: &Writing<'_>, domain: i64, cycle: Uuid, now: i64) -
     }
     let unnamed = "DELETE FROM links WHERE domain = ?1 AND cycle IS NOT ?2 AND present = ?3";
     writing.execute(unnamed, (domain, cycle.as_bytes(), false))?;
-    Ok(writing.execute(unnamed, (domain, cycle.as_bytes(), true))?)
+    writing.execute(unnamed, (domain, cycle.as_bytes(), true))
 }
 
 /// The objects that a linked attribute of this object names, at most `limit`.
@@ -107,7 +107,7 @@ pub fn targets(
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
     let rows = statement
         .query_map((source.as_bytes(), kind_text(what), domain, limit), |row| stamps::guid(row, 0))?;
-    Ok(rows.collect::<Result<_, _>>()?)
+    rows.collect::<Result<_, _>>()
 }
 
 /// Number of present links of a domain for each attribute that has any. Reads all links of the domain.
@@ -115,7 +115,7 @@ pub fn counts(reading: &Reading<'_>, domain: i64) -> Result<Vec<(String, i64)>, 
     let sql = "SELECT what, count(*) FROM links WHERE domain = ?1 AND present = 1 GROUP BY what";
     let mut statement = reading.prepare_cached(sql)?;
     let rows = statement.query_map([domain], |row| Ok((row.get(0)?, row.get(1)?)))?;
-    Ok(rows.collect::<Result<_, _>>()?)
+    rows.collect::<Result<_, _>>()
 }
 
 /// Number of objects that links of this kind name and that have not arrived.
@@ -137,7 +137,7 @@ pub fn sources(
     )?;
     let rows =
         statement.query_map((target.as_bytes(), kind_text(what), domain), |row| stamps::guid(row, 0))?;
-    Ok(rows.collect::<Result<_, _>>()?)
+    rows.collect::<Result<_, _>>()
 }
 
 /// Whether any password settings object of a domain applies to any object. Each sign-in needs this, so it reads an

@@ -3,9 +3,9 @@
 //! and one more, so the size of the table is bounded by the directory.
 //! Neighbours: [`landbridge_tenant_rules::lockout`] computes the counters; the sign-in reads and writes them.
 
+use crate::engine::{OptionalRow as _, Row, params};
 use crate::{Reading, StoreError, Writing};
 use landbridge_tenant_rules::lockout::{KNOWN_SOURCES, Tries};
-use rusqlite::{OptionalExtension as _, Row, params};
 use uuid::Uuid;
 
 /// The source of the row over all unknown sources. No known source is empty.
@@ -16,7 +16,7 @@ pub fn of_known(place: &str, caller: &str) -> String {
     format!("{place}, {caller}")
 }
 
-fn from_row(row: &Row<'_>) -> rusqlite::Result<Tries> {
+fn from_row(row: &Row<'_>) -> Result<Tries, StoreError> {
     Ok(Tries {
         failures: row.get(0)?,
         first_at: row.get(1)?,
@@ -33,7 +33,7 @@ const COLUMNS: &str = "failures, first_at, last_at, locked_until, locks";
 pub fn find(reading: &Reading<'_>, object: Uuid, source: &str) -> Result<Option<Tries>, StoreError> {
     let mut statement = reading
         .prepare_cached(&format!("SELECT {COLUMNS} FROM lockouts WHERE object = ?1 AND source = ?2"))?;
-    Ok(statement.query_row((object.as_bytes(), source), from_row).optional()?)
+    statement.query_row((object.as_bytes(), source), from_row).optional()
 }
 
 /// All counters of an account, with their sources.
@@ -42,7 +42,7 @@ pub fn of(reading: &Reading<'_>, object: Uuid) -> Result<Vec<(String, Tries)>, S
         "SELECT {COLUMNS}, source FROM lockouts WHERE object = ?1 ORDER BY source"
     ))?;
     let rows = statement.query_map([object.as_bytes()], |row| Ok((row.get(5)?, from_row(row)?)))?;
-    Ok(rows.collect::<Result<_, _>>()?)
+    rows.collect::<Result<_, _>>()
 }
 
 /// Replaces a counter that was read as `before` (none: there was none) with `after`, and deletes the account's oldest
@@ -126,5 +126,5 @@ pub fn remove(writing: &Writing<'_>, object: Uuid, source: &str, before: &Tries)
 
 /// Deletes the counters whose last failure and lock are before `before` (seconds since 1970). Returns their number.
 pub fn prune(writing: &Writing<'_>, before: i64) -> Result<usize, StoreError> {
-    Ok(writing.execute("DELETE FROM lockouts WHERE last_at < ?1 AND locked_until < ?1", [before])?)
+    writing.execute("DELETE FROM lockouts WHERE last_at < ?1 AND locked_until < ?1", [before])
 }

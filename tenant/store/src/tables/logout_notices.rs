@@ -4,8 +4,8 @@
 //! The transaction that ends a session writes its notices, so none is lost with a process.
 //! Neighbours: [`super::web_sessions`] ends sessions; [`super::app_oidc`] has the URIs of the clients.
 
+use crate::engine::{Row, params};
 use crate::{Reading, StoreError, Writing, stamps};
-use rusqlite::{Row, params};
 use uuid::Uuid;
 
 /// Seconds for which a notice is tried.
@@ -26,7 +26,7 @@ pub struct LogoutNotice {
     pub tries: u32,
 }
 
-fn read(row: &Row<'_>) -> rusqlite::Result<LogoutNotice> {
+fn read(row: &Row<'_>) -> Result<LogoutNotice, StoreError> {
     Ok(LogoutNotice {
         session: stamps::guid(row, 0)?,
         app: stamps::guid(row, 1)?,
@@ -70,7 +70,7 @@ pub fn clients_due(reading: &Reading<'_>, now: i64) -> Result<Vec<Uuid>, StoreEr
                WHERE next_at <= ?1 ORDER BY next_at, app";
     let mut select = reading.prepare_cached(sql)?;
     let rows = select.query_map([now], |row| stamps::guid(row, 0))?;
-    Ok(rows.collect::<Result<_, _>>()?)
+    rows.collect::<Result<_, _>>()
 }
 
 /// Claims the notices of a client that are due, at most `limit`, the first due first. They are not due before `until`.
@@ -86,7 +86,7 @@ pub fn claim(
     let mut update = writing.prepare_cached(sql)?;
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
     let rows = update.query_map(params![app.as_bytes(), now, until, limit], read)?;
-    Ok(rows.collect::<Result<_, _>>()?)
+    rows.collect::<Result<_, _>>()
 }
 
 /// A notice is to be tried again at `at`.
@@ -104,7 +104,7 @@ pub fn delete(writing: &Writing<'_>, notice: &LogoutNotice) -> Result<bool, Stor
 
 /// Number of notices that wait.
 pub fn count(reading: &Reading<'_>) -> Result<u64, StoreError> {
-    let count: i64 = reading.query_row("SELECT count(*) FROM logout_notices", [], |row| row.get(0))?;
+    let count: i64 = reading.query_row("SELECT count(*) FROM logout_notices", (), |row| row.get(0))?;
     Ok(u64::try_from(count).unwrap_or(0))
 }
 
@@ -115,5 +115,5 @@ pub fn expire(writing: &Writing<'_>, before: i64, limit: u32) -> Result<Vec<Logo
                RETURNING session, app, object, made_at, tries";
     let mut select = writing.prepare_cached(sql)?;
     let rows = select.query_map(params![before, limit], read)?;
-    Ok(rows.collect::<Result<_, _>>()?)
+    rows.collect::<Result<_, _>>()
 }

@@ -91,7 +91,7 @@ pub fn members_of(
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
     let rid = rid_of(reading, domain, group)?;
     let rows = statement.query_map((group.as_bytes(), domain.id, rid, limit), |row| stamps::guid(row, 0))?;
-    Ok(rows.collect::<Result<_, _>>()?)
+    rows.collect::<Result<_, _>>()
 }
 
 /// The RID of a group, if its SID is one of the domain.

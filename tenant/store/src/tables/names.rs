@@ -35,7 +35,7 @@ pub fn of(reading: &Reading<'_>, object: Uuid) -> Result<Vec<String>, StoreError
     let mut statement =
         reading.prepare_cached("SELECT name FROM signin_names WHERE object = ?1 ORDER BY name")?;
     let rows = statement.query_map([object.as_bytes()], |row| row.get(0))?;
-    Ok(rows.collect::<Result<_, _>>()?)
+    rows.collect::<Result<_, _>>()
 }
 
 /// The accounts with this sign-in name, at most two: more make no difference. `folded` is the result of
@@ -43,14 +43,14 @@ pub fn of(reading: &Reading<'_>, object: Uuid) -> Result<Vec<String>, StoreError
 pub fn holders(reading: &Reading<'_>, folded: &str) -> Result<Vec<Uuid>, StoreError> {
     let mut statement = reading.prepare_cached("SELECT object FROM signin_names WHERE name = ?1 LIMIT 2")?;
     let rows = statement.query_map([folded], |row| stamps::guid(row, 0))?;
-    Ok(rows.collect::<Result<_, _>>()?)
+    rows.collect::<Result<_, _>>()
 }
 
 /// The accounts with this sign-in name, at most `limit`, for an administrator.
 pub fn all_holders(reading: &Reading<'_>, folded: &str, limit: u32) -> Result<Vec<Uuid>, StoreError> {
     let mut statement = reading.prepare_cached("SELECT object FROM signin_names WHERE name = ?1 LIMIT ?2")?;
     let rows = statement.query_map((folded, limit), |row| stamps::guid(row, 0))?;
-    Ok(rows.collect::<Result<_, _>>()?)
+    rows.collect::<Result<_, _>>()
 }
 
 /// Limit on conflicts with reserved names that are counted and listed: an administrator has to resolve the first ones
@@ -60,7 +60,7 @@ const MAX_CONFLICTS: u32 = 10_000;
 /// Number of names that more than one account holds, carried or not.
 pub fn count_ambiguous(reading: &Reading<'_>) -> Result<i64, StoreError> {
     let count = "SELECT count(*) FROM (SELECT 1 FROM signin_names GROUP BY name HAVING count(*) > 1)";
-    let mut several: i64 = reading.prepare_cached(count)?.query_row([], |row| row.get(0))?;
+    let mut several: i64 = reading.prepare_cached(count)?.query_row((), |row| row.get(0))?;
     let mut conflicts = reserved_names::all(reading, MAX_CONFLICTS)?;
     conflicts.dedup_by(|one, other| one.name == other.name);
     for conflict in conflicts {

@@ -4,10 +4,10 @@
 //! that accounts sign in with, [`super::links`] the links between objects.
 
 use super::{attributes, changes};
+use crate::engine::OptionalRow as _;
 use crate::{Reading, StoreError, Writing, stamps};
 use landbridge_tenant_rules::model::{Attributes, KINDS, Object, is_removed, kind_text, presence_text};
 use landbridge_wire::upload::{Kind, Presence};
-use rusqlite::OptionalExtension as _;
 use uuid::Uuid;
 
 /// The object with this objectGUID.
@@ -19,10 +19,10 @@ pub fn find(reading: &Reading<'_>, object: Uuid) -> Result<Option<Object>, Store
         )?
         .query_row([object.as_bytes()], |row| {
             Ok((
-                row.get::<_, String>(0)?,
+                row.get::<String>(0)?,
                 row.get(1)?,
                 row.get(2)?,
-                row.get::<_, String>(3)?,
+                row.get::<String>(3)?,
                 row.get(4)?,
                 stamps::guid_or_none(row, 5)?,
                 row.get(6)?,
@@ -87,7 +87,7 @@ pub fn unnamed_in(reading: &Reading<'_>, domain: i64, cycle: Uuid) -> Result<Vec
         "SELECT object FROM objects WHERE domain = ?1 AND presence IN ('present', 'privileged') AND cycle IS NOT ?2",
     )?;
     let rows = statement.query_map((domain, cycle.as_bytes()), |row| stamps::guid(row, 0))?;
-    Ok(rows.collect::<Result<_, _>>()?)
+    rows.collect::<Result<_, _>>()
 }
 
 /// Number of present accounts of the domain that this full compare has not named.
@@ -118,7 +118,7 @@ pub fn set_presence(
 pub fn removed_before(reading: &Reading<'_>, before: i64) -> Result<Vec<Uuid>, StoreError> {
     let mut statement = reading.prepare_cached("SELECT object FROM objects WHERE removed_at < ?1")?;
     let rows = statement.query_map([before], |row| stamps::guid(row, 0))?;
-    Ok(rows.collect::<Result<_, _>>()?)
+    rows.collect::<Result<_, _>>()
 }
 
 /// The present objects of a kind in the domain, at most `limit`.
@@ -133,7 +133,7 @@ pub fn present(
     )?;
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
     let rows = statement.query_map((domain, kind_text(kind), limit), |row| stamps::guid(row, 0))?;
-    Ok(rows.collect::<Result<_, _>>()?)
+    rows.collect::<Result<_, _>>()
 }
 
 /// Number of the domain's objects that are deleted or out of scope and not erased yet.
@@ -161,10 +161,10 @@ pub fn walk(
     hit: impl Fn(&Object, &Attributes) -> bool,
 ) -> Result<Vec<Uuid>, StoreError> {
     let mut statement =
-        reading.prepare("SELECT object FROM objects WHERE kind = ?1 ORDER BY presence = 'present'")?;
+        reading.prepare_cached("SELECT object FROM objects WHERE kind = ?1 ORDER BY presence = 'present'")?;
     let mut rows = statement.query([kind_text(kind)])?;
     let mut found = Vec::new();
-    while let Some(row) = rows.next()? {
+    while let Some(row) = &rows.next()? {
         let guid = stamps::guid(row, 0)?;
         let Some(object) = find(reading, guid)? else { continue };
         if hit(&object, &attributes::of(reading, guid)?) {

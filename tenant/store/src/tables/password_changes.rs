@@ -2,10 +2,10 @@
 //! arrives, it tells which digests are of a password before the change: an upload under way does not bring one back.
 //! Neighbours: the change of a password notes it; the ingest compares.
 
+use crate::engine::{OptionalRow as _, params};
 use crate::{Reading, StoreError, Writing, stamps};
 use landbridge_tenant_rules::account_state::TICKS_A_SECOND;
 use landbridge_wire::upload::Stamp;
-use rusqlite::{OptionalExtension as _, params};
 use uuid::Uuid;
 
 /// Seconds for which a change holds that an agent has reported and of which phs has brought nothing. Replication between
@@ -51,7 +51,7 @@ pub fn wanted(reading: &Reading<'_>, domain: i64, limit: usize) -> Result<Vec<Uu
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
     let mut select = reading.prepare_cached(sql)?;
     let objects = select.query_map(params![domain, limit], |row| stamps::guid(row, 0))?;
-    Ok(objects.collect::<Result<_, _>>()?)
+    objects.collect::<Result<_, _>>()
 }
 
 /// Doubts the changes from before `before` of which phs should have brought a digest and has brought none. Returns the
@@ -61,7 +61,7 @@ pub fn doubt(writing: &Writing<'_>, before: i64) -> Result<Vec<Uuid>, StoreError
                WHERE expected = 1 AND doubted = 0 AND wanted_at IS NULL AND changed_at < ?1 RETURNING object";
     let mut update = writing.prepare_cached(sql)?;
     let objects = update.query_map([before], |row| stamps::guid(row, 0))?;
-    Ok(objects.collect::<Result<_, _>>()?)
+    objects.collect::<Result<_, _>>()
 }
 
 /// Believes the changes no longer that are doubted and older than [`BELIEVED`]: the digest that holds is wanted, whichever
@@ -71,7 +71,7 @@ pub fn disbelieve(writing: &Writing<'_>, now: i64) -> Result<Vec<Uuid>, StoreErr
                WHERE doubted = 1 AND expected = 1 AND wanted_at IS NULL AND changed_at < ?1 RETURNING object";
     let mut update = writing.prepare_cached(sql)?;
     let objects = update.query_map([now.saturating_sub(BELIEVED), now], |row| stamps::guid(row, 0))?;
-    Ok(objects.collect::<Result<_, _>>()?)
+    objects.collect::<Result<_, _>>()
 }
 
 /// A full compare of the domain has ended: forgets the wishes from before `before`, in seconds since 1970, that it has not
@@ -79,7 +79,7 @@ pub fn disbelieve(writing: &Writing<'_>, now: i64) -> Result<Vec<Uuid>, StoreErr
 pub fn forget_wanted(writing: &Writing<'_>, domain: i64, before: i64) -> Result<usize, StoreError> {
     let sql = "UPDATE password_changes SET wanted_at = NULL, expected = 0 WHERE wanted_at < ?2
                AND object IN (SELECT object FROM objects WHERE domain = ?1)";
-    Ok(writing.execute(sql, [domain, before])?)
+    writing.execute(sql, [domain, before])
 }
 
 /// Whether a digest with this stamp is kept out: it is of a password from before a change that was made at `since` or
@@ -88,7 +88,7 @@ pub fn keeps_out(reading: &Reading<'_>, object: Uuid, stamp: &Stamp, since: i64)
     let row = reading
         .prepare_cached("SELECT stamp, set_at FROM password_changes WHERE object = ?1 AND changed_at >= ?2")?
         .query_row(params![object.as_bytes(), since], |row| {
-            Ok((row.get::<_, Option<Vec<u8>>>(0)?, row.get::<_, Option<i64>>(1)?))
+            Ok((row.get::<Option<Vec<u8>>>(0)?, row.get::<Option<i64>>(1)?))
         })
         .optional()?;
     let Some((dropped, set_at)) = row else { return Ok(false) };

@@ -1,9 +1,9 @@
 //! The table `pushed_requests`: authorization requests that clients have pushed, each until a browser brings its name. A
 //! request may carry an ID token as a hint, so it is sealed.
 
+use crate::engine::{OptionalRow as _, params};
 use crate::{Reading, StoreError, Writing};
 use landbridge_crypto::seal::{CellAddress, SealKeys};
-use rusqlite::{OptionalExtension as _, params};
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
@@ -69,5 +69,5 @@ pub fn redeem(
 
 /// Deletes what has ended.
 pub fn sweep(writing: &Writing<'_>, now: i64) -> Result<usize, StoreError> {
-    Ok(writing.execute("DELETE FROM pushed_requests WHERE ends_at <= ?1", [now])?)
+    writing.execute("DELETE FROM pushed_requests WHERE ends_at <= ?1", [now])
 }

@@ -2,8 +2,8 @@
 //! reads it to see what moved in the forest, or what a phs tries.
 //! Neighbours: the ingest notes; the administration lists, and forgets what it has moved.
 
+use crate::engine::OptionalRow as _;
 use crate::{Reading, StoreError, Writing, stamps};
-use rusqlite::OptionalExtension as _;
 use uuid::Uuid;
 
 /// Limit on the refused objects of one domain: as many as one list shows. The ones that were refused longest ago leave.
@@ -66,7 +66,7 @@ pub fn of(reading: &Reading<'_>, domain: i64, home: i64) -> Result<Vec<RefusedOb
     let rows = statement.query_map((domain, home), |row| {
         Ok(RefusedObject { object: stamps::guid(row, 0)?, first_at: row.get(1)?, last_at: row.get(2)? })
     })?;
-    Ok(rows.collect::<Result<_, _>>()?)
+    rows.collect::<Result<_, _>>()
 }
 
 /// Deletes the note about an object. False: there was none.

@@ -3,11 +3,11 @@
 //! Neighbours: the ingest writes; [`super::names`] decides by them whether a name signs anybody in.
 
 use super::suffixes;
+use crate::engine::OptionalRow as _;
 use crate::{Reading, StoreError, Writing, stamps};
 use landbridge_tenant_rules::names::suffix_of;
 use landbridge_wire::reserved::{NameHash, ReservedAttribute};
 use landbridge_wire::upload::{ReservedName, Stamp};
-use rusqlite::OptionalExtension as _;
 use uuid::Uuid;
 
 /// An account that is not carried and has a name that a carried account has too.
@@ -41,7 +41,7 @@ pub fn apply(
         "SELECT hash, stamp, cycle FROM reserved_names WHERE domain = ?1 AND object = ?2 AND attribute = ?3",
     )?;
     let rows = select.query_map(key, |row| {
-        Ok((row.get::<_, Vec<u8>>(0)?, row.get::<_, Vec<u8>>(1)?, stamps::guid_or_none(row, 2)?))
+        Ok((row.get::<Vec<u8>>(0)?, row.get::<Vec<u8>>(1)?, stamps::guid_or_none(row, 2)?))
     })?;
     let held: Vec<_> = rows.collect::<Result<_, _>>()?;
     let (stored, cycle) = match held.first() {
@@ -170,7 +170,7 @@ pub fn of_reserved(
 fn conflicts(
     reading: &Reading<'_>,
     condition: &str,
-    parameters: impl rusqlite::Params,
+    parameters: impl crate::engine::Parameters,
 ) -> Result<Vec<Conflict>, StoreError> {
     let mut statement = reading.prepare_cached(&format!(
         "SELECT n.name, n.object, r.object, d.dns_name, r.domain, r.domain = o.domain
@@ -213,7 +213,7 @@ pub fn named_by(
     for attribute in ReservedAttribute::ALL {
         let row = statement
             .query_row((object.as_bytes(), attribute.as_str()), |row| {
-                Ok((row.get::<_, Vec<u8>>(0)?, row.get::<_, Option<String>>(1)?))
+                Ok((row.get::<Vec<u8>>(0)?, row.get::<Option<String>>(1)?))
             })
             .optional()?;
         if let Some((stamp, value)) = row {

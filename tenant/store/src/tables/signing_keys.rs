@@ -2,10 +2,10 @@
 //! seal is bound to the table and the key's name.
 //! Neighbours: the tenant's core makes, rotates and revokes them.
 
+use crate::engine::params;
 use crate::{Reading, StoreError, Writing};
 use landbridge_crypto::seal::{CellAddress, SealKeys};
 use landbridge_tenant_rules::model::SigningAlgorithm;
-use rusqlite::params;
 use zeroize::Zeroizing;
 
 /// A key. Times are in seconds since 1970.
@@ -56,9 +56,9 @@ pub fn all(reading: &Reading<'_>) -> Result<Vec<SigningKey>, StoreError> {
         "SELECT kid, algorithm, made_at, signs_at, retired_at, sealed FROM signing_keys
          ORDER BY made_at DESC, kid",
     )?;
-    let mut rows = statement.query([])?;
+    let mut rows = statement.query(())?;
     let mut all = Vec::new();
-    while let Some(row) = rows.next()? {
+    while let Some(row) = &rows.next()? {
         let algorithm: String = row.get(1)?;
         all.push(SigningKey {
             kid: row.get(0)?,
@@ -116,5 +116,5 @@ pub fn delete(writing: &Writing<'_>, kid: &str) -> Result<(), StoreError> {
 
 /// Deletes the keys that were retired before a time.
 pub fn forget(writing: &Writing<'_>, retired_before: i64) -> Result<usize, StoreError> {
-    Ok(writing.execute("DELETE FROM signing_keys WHERE retired_at < ?1", [retired_before])?)
+    writing.execute("DELETE FROM signing_keys WHERE retired_at < ?1", [retired_before])
 }

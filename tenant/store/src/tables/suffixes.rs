@@ -53,7 +53,7 @@ pub fn holders(reading: &Reading<'_>, suffix: &str) -> Result<Vec<(i64, String)>
              OR id IN (SELECT domain FROM upn_suffixes WHERE suffix = ?1) ORDER BY dns_name",
     )?;
     let rows = statement.query_map((suffix, capitals(suffix)), |row| Ok((row.get(0)?, row.get(1)?)))?;
-    Ok(rows.collect::<Result<_, _>>()?)
+    rows.collect::<Result<_, _>>()
 }
 
 /// Whether the suffix is the DNS name or the NetBIOS name of the domain.
@@ -96,7 +96,7 @@ pub fn of(reading: &Reading<'_>, domain: i64) -> Result<Vec<String>, StoreError>
     let mut statement =
         reading.prepare_cached("SELECT suffix FROM upn_suffixes WHERE domain = ?1 ORDER BY suffix")?;
     let rows = statement.query_map([domain], |row| row.get(0))?;
-    Ok(rows.collect::<Result<_, _>>()?)
+    rows.collect::<Result<_, _>>()
 }
 
 /// The folded names in UPN form of the domain's present accounts that end in this suffix, whether or not the domain
@@ -135,14 +135,14 @@ fn each_upn(
     domain: i64,
     mut with: impl FnMut(Uuid, String),
 ) -> Result<(), StoreError> {
-    let mut statement = reading.prepare(
+    let mut statement = reading.prepare_cached(
         "SELECT o.object, a.value FROM objects o JOIN attributes a ON a.object = o.object
          WHERE o.domain = ?1 AND o.kind = 'account' AND o.presence = 'present'
              AND a.name IN ('user_principal_name', 'alternate_login') AND a.value IS NOT NULL",
     )?;
     let mut rows = statement.query([domain])?;
-    while let Some(row) = rows.next()? {
-        if let Some(name) = of_upn(&row.get::<_, String>(1)?) {
+    while let Some(row) = &rows.next()? {
+        if let Some(name) = of_upn(&row.get::<String>(1)?) {
             with(stamps::guid(row, 0)?, name);
         }
     }

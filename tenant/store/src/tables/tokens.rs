@@ -3,10 +3,10 @@
 //! Neighbours: [`landbridge_wire::enroll::Token`] is their text; `agents::enrolment` in the tenant's core checks and
 //! redeems them.
 
+use crate::engine::{OptionalRow as _, params};
 use crate::{Reading, StoreError, Writing};
 use landbridge_tenant_rules::model::EnrolmentToken;
 use landbridge_wire::enroll::Role;
-use rusqlite::{OptionalExtension as _, params};
 
 /// Seconds for which redeemed and expired tokens are kept, so that a later use is answered with the reason. A week
 /// covers an enrolment that is tried again after a weekend.

@@ -3,9 +3,9 @@
 //! session ends.
 
 use super::logout_notices::session_ends;
+use crate::engine::{OptionalRow as _, Parameters, Row, params};
 use crate::{Reading, StoreError, Writing, stamps};
 use landbridge_tenant_rules::account_state::filetime;
-use rusqlite::{OptionalExtension as _, Params, Row, params};
 use uuid::Uuid;
 
 /// Limit on the sessions of one account. The one that was used longest ago ends when another begins.
@@ -36,7 +36,7 @@ pub struct WebSession {
 
 const COLUMNS: &str = "id, object, password_set, made_at, seen_at, ends_at, device, address, awaits_until";
 
-fn read(row: &Row<'_>) -> rusqlite::Result<WebSession> {
+fn read(row: &Row<'_>) -> Result<WebSession, StoreError> {
     Ok(WebSession {
         id: stamps::guid(row, 0)?,
         object: stamps::guid(row, 1)?,
@@ -53,13 +53,13 @@ fn read(row: &Row<'_>) -> rusqlite::Result<WebSession> {
 /// The session whose cookie has a secret with this hash.
 pub fn find(reading: &Reading<'_>, hash: &[u8; 32]) -> Result<Option<WebSession>, StoreError> {
     let sql = format!("SELECT {COLUMNS} FROM web_sessions WHERE hash = ?1");
-    Ok(reading.prepare_cached(&sql)?.query_row([hash.as_slice()], read).optional()?)
+    reading.prepare_cached(&sql)?.query_row([hash.as_slice()], read).optional()
 }
 
 /// The session with this id.
 pub fn named(reading: &Reading<'_>, id: Uuid) -> Result<Option<WebSession>, StoreError> {
     let sql = format!("SELECT {COLUMNS} FROM web_sessions WHERE id = ?1");
-    Ok(reading.prepare_cached(&sql)?.query_row([id.as_bytes().as_slice()], read).optional()?)
+    reading.prepare_cached(&sql)?.query_row([id.as_bytes().as_slice()], read).optional()
 }
 
 /// Stores a new session, and ends the account's oldest ones over the limit. Returns those that ended.
@@ -95,12 +95,12 @@ pub fn list(reading: &Reading<'_>, object: Option<Uuid>, limit: u32) -> Result<V
     let sql = format!("SELECT {COLUMNS} FROM web_sessions WHERE {whose} ORDER BY seen_at DESC, id LIMIT ?1");
     let mut statement = reading.prepare_cached(&sql)?;
     let rows = statement.query_map(params![limit, object], read)?;
-    Ok(rows.collect::<Result<_, _>>()?)
+    rows.collect::<Result<_, _>>()
 }
 
 /// Number of all sessions.
 pub fn count(reading: &Reading<'_>) -> Result<u64, StoreError> {
-    let count: i64 = reading.query_row("SELECT count(*) FROM web_sessions", [], |row| row.get(0))?;
+    let count: i64 = reading.query_row("SELECT count(*) FROM web_sessions", (), |row| row.get(0))?;
     Ok(u64::try_from(count).unwrap_or(0))
 }
 
@@ -121,8 +121,8 @@ pub fn end_of(
 pub fn end_all(writing: &Writing<'_>, now: i64) -> Result<usize, StoreError> {
     let with_clients = "SELECT DISTINCT session FROM session_clients";
     ids(writing, with_clients, ())?.into_iter().try_for_each(|id| session_ends(writing, id, now))?;
-    writing.execute("DELETE FROM grants", [])?;
-    Ok(writing.execute("DELETE FROM web_sessions", [])?)
+    writing.execute("DELETE FROM grants", ())?;
+    writing.execute("DELETE FROM web_sessions", ())
 }
 
 /// Notes that a session was used.
@@ -186,8 +186,8 @@ pub fn sweep(writing: &Writing<'_>, now: i64, idle: i64) -> Result<usize, StoreE
     Ok(over.len())
 }
 
-fn ids(reading: &Reading<'_>, sql: &str, parameters: impl Params) -> Result<Vec<Uuid>, StoreError> {
+fn ids(reading: &Reading<'_>, sql: &str, parameters: impl Parameters) -> Result<Vec<Uuid>, StoreError> {
     let mut select = reading.prepare_cached(sql)?;
     let rows = select.query_map(parameters, |row| stamps::guid(row, 0))?;
-    Ok(rows.collect::<Result<_, _>>()?)
+    rows.collect::<Result<_, _>>()
 }
