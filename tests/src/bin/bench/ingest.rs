@@ -8,7 +8,7 @@ use landbridge_agent::http::Client;
 use landbridge_agent::{Identity, ProcessKey, tls};
 use landbridge_crypto::salted_digest::Profile;
 use landbridge_tests::lab::population::DOMAIN;
-use landbridge_tests::lab::{Domain, LabError, Population};
+use landbridge_tests::lab::{Domain, LabError, Phs, Population, RunningTenant};
 use landbridge_wire::bounded::{List, Text};
 use landbridge_wire::upload::{
     Attribute, AttributeValue as Is, Hello, Kind, MAX_ATTRIBUTES, Mode, Password, Presence, Receipt, Record,
@@ -31,57 +31,116 @@ const SEALED: usize = 180;
 const WRITTEN: u64 = 13_400_000_000;
 const WRITTEN_FILETIME: i64 = 134_000_000_000_000_000;
 
-/// In turns, each round into a tenant and a file of its own.
+/// In turns, each round into a tenant and a file of its own; then once into a tenant that grows.
 pub(crate) fn measure() -> Result<Vec<Comparison>, LabError> {
     let domain = Domain::start(Population::of(50))?;
     let runtime = Runtime::new().map_err(|why| LabError::said("a runtime", &why))?;
+    Ok(vec![in_rounds(&domain, &runtime)?, growing(&domain, &runtime)?])
+}
+
+fn in_rounds(domain: &Domain, runtime: &Runtime) -> Result<Comparison, LabError> {
     let sides = ["SQLite alone, a row each", "whole new accounts", "new digests of the same accounts"];
     let what = format!("Uploads of {PORTION} taken by the tenant, {DIGESTS} digests");
     let mut all = Comparison::new(what, "/s", "20,000 /s", &sides);
     for round in 0..ROUNDS {
-        let [whole, digests] = tenant(&domain, &runtime)?;
-        let alone = sqlite().map_err(|why| LabError::said("SQLite alone", &why))?;
+        let [whole, digests] = tenant(domain, runtime)?;
+        let [alone] = sqlite([DIGESTS]).map_err(|why| LabError::said("SQLite alone", &why))?;
         all.round(&[alone, whole, digests]);
         eprintln!("    ingest: round {} of {ROUNDS}", round + 1);
     }
-    Ok(vec![all])
+    Ok(all)
 }
 
-/// Rows a second, on the disk after every portion of them: whatever a tenant does, it does this too.
-fn sqlite() -> rusqlite::Result<f64> {
+/// Accounts that a tenant has when its last portion has arrived.
+const GROWN: usize = 300_000;
+/// Rounds of a tenant that grows: each derives and sends [`GROWN`] accounts.
+const GROWING_ROUNDS: usize = 1;
+
+/// The first 20,000 accounts of a tenant, and those with which it has 300,000; at both sizes new digests of the last ones,
+/// and of accounts in no order.
+fn growing(domain: &Domain, runtime: &Runtime) -> Result<Comparison, LabError> {
+    let sides = [
+        "SQLite alone, a row each, to 20,000",
+        "whole new accounts, to 20,000",
+        "new digests of them",
+        "SQLite alone, a row each, to 300,000",
+        "whole new accounts, to 300,000",
+        "new digests of the last 20,000",
+        "new digests of 20,000 in no order",
+    ];
+    let what = format!("Uploads of {PORTION} taken by a tenant that grows to {GROWN} accounts");
+    let mut all = Comparison::new(what, "/s", "at 300,000 0.8× of the rate at 20,000", &sides);
+    for _ in 0..GROWING_ROUNDS {
+        let [small, _, large] = sqlite([DIGESTS, GROWN - 2 * DIGESTS, DIGESTS])
+            .map_err(|why| LabError::said("SQLite alone", &why))?;
+        let joined = joined(domain, Profile::Entra)?;
+        let mut sender = Sender::of(domain, runtime, &joined)?;
+        let all_accounts = accounts(GROWN);
+        let (first, last) = (&all_accounts[..DIGESTS], &all_accounts[GROWN - DIGESTS..]);
+        let whole = sender.send(first, 1)?;
+        let digests = sender.send(first, 2)?;
+        for (n, some) in all_accounts[DIGESTS..GROWN - DIGESTS].chunks(DIGESTS).enumerate() {
+            sender.send(some, 1)?;
+            eprintln!("    ingest: {} of {GROWN} accounts", (n + 2) * DIGESTS);
+        }
+        let whole_grown = sender.send(last, 1)?;
+        let digests_grown = sender.send(last, 2)?;
+        // Every fifteenth, by the order of the objectGUIDs, which is random.
+        let mut any = all_accounts;
+        any.sort_unstable_by_key(|account| account.object);
+        let any: Vec<Account> = any.into_iter().step_by(GROWN / DIGESTS).collect();
+        let digests_any = sender.send(&any, 3)?;
+        all.round(&[small, whole, digests, large, whole_grown, digests_grown, digests_any]);
+    }
+    Ok(all)
+}
+
+/// Rows a second, on the disk after every portion of them: whatever a tenant does, it does this too. Of each of these
+/// counts of rows, which are written one after the other.
+fn sqlite<const N: usize>(counts: [usize; N]) -> rusqlite::Result<[f64; N]> {
     let folder = tempfile::tempdir().map_err(|why| rusqlite::Error::ToSqlConversionFailure(why.into()))?;
     let mut connection = Connection::open(folder.path().join("alone.db"))?;
     connection.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
     connection.pragma_update(None, "synchronous", "FULL")?;
     let table = "CREATE TABLE digests (object BLOB PRIMARY KEY, stamp BLOB NOT NULL, sealed BLOB NOT NULL) WITHOUT ROWID";
     connection.execute_batch(table)?;
-    let objects: Vec<Uuid> = (0..DIGESTS).map(|_| Uuid::new_v4()).collect();
-    let began = Instant::now();
-    for some in objects.chunks(PORTION) {
-        let transaction = connection.transaction()?;
-        for object in some {
-            transaction
-                .prepare_cached("INSERT INTO digests (object, stamp, sealed) VALUES (?1, ?2, ?3)")?
-                .execute((object.as_bytes(), [7_u8; 28], [7_u8; SEALED]))?;
+    let mut rates = [0.0; N];
+    for (rate, count) in rates.iter_mut().zip(counts) {
+        let objects: Vec<Uuid> = (0..count).map(|_| Uuid::new_v4()).collect();
+        let began = Instant::now();
+        for some in objects.chunks(PORTION) {
+            let transaction = connection.transaction()?;
+            for object in some {
+                transaction
+                    .prepare_cached("INSERT INTO digests (object, stamp, sealed) VALUES (?1, ?2, ?3)")?
+                    .execute((object.as_bytes(), [7_u8; 28], [7_u8; SEALED]))?;
+            }
+            transaction.commit()?;
         }
-        transaction.commit()?;
+        *rate = count as f64 / began.elapsed().as_secs_f64();
     }
-    Ok(DIGESTS as f64 / began.elapsed().as_secs_f64())
+    Ok(rates)
 }
 
 /// Digests a second of a new tenant: with whole accounts, and alone for the same.
 fn tenant(domain: &Domain, runtime: &Runtime) -> Result<[f64; 2], LabError> {
-    let (_tenant, phs) = joined(domain, Profile::Entra)?;
-    let identity = Identity::load(phs.state()).map_err(|why| LabError::said("an identity", &why))?;
-    let tls = tls::enrolled(&identity).map_err(|why| LabError::said("an identity", &why))?;
-    let client = Client::new(&identity.url, tls).map_err(|why| LabError::said("a client", &why))?;
-    let process = ProcessKey::generate().map_err(|why| LabError::said("a process key", &why))?;
-    let (instance, process) = (process.name(), Arc::new(process));
-    let client = client.proving(process, identity.agent);
-    let mut sender = Sender { client, runtime, domain: domain.sid(), instance };
-    let objects: Vec<Uuid> = (0..DIGESTS).map(|_| Uuid::new_v4()).collect();
-    sender.hello()?;
-    Ok([sender.send(&objects, 1)?, sender.send(&objects, 2)?])
+    let joined = joined(domain, Profile::Entra)?;
+    let mut sender = Sender::of(domain, runtime, &joined)?;
+    let accounts = accounts(DIGESTS);
+    Ok([sender.send(&accounts, 1)?, sender.send(&accounts, 2)?])
+}
+
+/// An account that is sent.
+#[derive(Clone, Copy)]
+struct Account {
+    /// Its number among all, which is in its names and its SID.
+    number: usize,
+    /// objectGUID: random, as AD makes it.
+    object: Uuid,
+}
+
+fn accounts(count: usize) -> Vec<Account> {
+    (0..count).map(|number| Account { number, object: Uuid::new_v4() }).collect()
 }
 
 /// What a phs is to the tenant.
@@ -92,7 +151,24 @@ struct Sender<'a> {
     instance: Uuid,
 }
 
-impl Sender<'_> {
+impl<'a> Sender<'a> {
+    /// In the place of this phs, which never runs.
+    fn of(
+        domain: &'a Domain,
+        runtime: &'a Runtime,
+        (_, phs): &(RunningTenant, Phs),
+    ) -> Result<Self, LabError> {
+        let identity = Identity::load(phs.state()).map_err(|why| LabError::said("an identity", &why))?;
+        let tls = tls::enrolled(&identity).map_err(|why| LabError::said("an identity", &why))?;
+        let client = Client::new(&identity.url, tls).map_err(|why| LabError::said("a client", &why))?;
+        let process = ProcessKey::generate().map_err(|why| LabError::said("a process key", &why))?;
+        let (instance, process) = (process.name(), Arc::new(process));
+        let client = client.proving(process, identity.agent);
+        let mut sender = Self { client, runtime, domain: domain.sid(), instance };
+        sender.hello()?;
+        Ok(sender)
+    }
+
     fn hello(&mut self) -> Result<Receipt, LabError> {
         let hello = Hello { instance: self.instance, domain_sid: Text::cut(self.domain) };
         let answer = self.runtime.block_on(self.client.post("/v1/upload/hello", &hello));
@@ -100,25 +176,24 @@ impl Sender<'_> {
     }
 
     /// Digests a second. Of version 1 with all else that is known of an account, later ones alone.
-    fn send(&mut self, objects: &[Uuid], version: u32) -> Result<f64, LabError> {
+    fn send(&mut self, accounts: &[Account], version: u32) -> Result<f64, LabError> {
         let stamp = Stamp { version, time: WRITTEN, invocation_id: Uuid::from_u128(7) };
         let digests =
-            on_all_cores(Profile::Entra, objects.len()).into_iter().map(|digest| Password { stamp, digest });
-        let records = objects.iter().enumerate().zip(digests);
-        let mut records = records.map(|((number, object), password)| Record {
-            object: *object,
+            on_all_cores(Profile::Entra, accounts.len()).into_iter().map(|digest| Password { stamp, digest });
+        let mut records = accounts.iter().zip(digests).map(|(account, password)| Record {
+            object: account.object,
             kind: Kind::Account,
-            sid: Some(Text::cut(&format!("{}-{}", self.domain, 100_000 + number))),
+            sid: Some(Text::cut(&format!("{}-{}", self.domain, 100_000 + account.number))),
             presence: Presence::Present,
             privileged: false,
             protected_user: None,
-            attributes: if version == 1 { attributes(number, stamp) } else { List::default() },
+            attributes: if version == 1 { attributes(account.number, stamp) } else { List::default() },
             password: Some(password),
             erase_password: false,
         });
         let cycle = Uuid::new_v4();
         let mut uploads = Vec::new();
-        while uploads.len() * PORTION < objects.len() {
+        while uploads.len() * PORTION < accounts.len() {
             let portion = records.by_ref().take(PORTION).collect();
             uploads.push(Upload {
                 instance: self.instance,
@@ -142,10 +217,10 @@ impl Sender<'_> {
             applied += usize::try_from(receipt.applied).unwrap_or(0);
         }
         let took = began.elapsed().as_secs_f64();
-        if applied == objects.len() {
+        if applied == accounts.len() {
             Ok(applied as f64 / took)
         } else {
-            Err(LabError::said("an upload", &format!("{applied} of {} records applied", objects.len())))
+            Err(LabError::said("an upload", &format!("{applied} of {} records applied", accounts.len())))
         }
     }
 }
