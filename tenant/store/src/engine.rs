@@ -6,12 +6,10 @@
 pub(crate) mod column;
 pub(crate) mod parameter;
 mod sqlite;
-mod value;
 
 use crate::StoreError;
 pub(crate) use column::{Column, FromColumn};
 pub(crate) use parameter::{Parameters, params};
-pub(crate) use value::Value;
 
 /// A connection on which a transaction or a snapshot is open.
 #[derive(Clone, Copy)]

@@ -16,12 +16,13 @@ use std::sync::atomic::Ordering;
 use uuid::Uuid;
 
 /// The tables with data of objects, and their columns, those of the key first.
-pub const TABLES: [(&str, &str); 15] = [
+pub const TABLES: [(&str, &str); 16] = [
     (
         "objects",
         "object, domain, sid, presence, protected_user, cycle, changed_at, kind, removed_at, privileged, change",
     ),
-    ("attributes", "object, name, stamp, value"),
+    ("attributes", "object, primary_group_id, account_expires, group_type, packed"),
+    ("octets", "object, name, value"),
     ("signin_names", "name, object, hash"),
     ("digests", DIGEST_COLUMNS),
     ("lockouts", "object, source, failures, first_at, last_at, locked_until, locks"),

@@ -16,7 +16,7 @@ use landbridge_tenant_rules::policies::PolicyOwner;
 use landbridge_tenant_rules::privileged::{lacks_permission, rid_of};
 use landbridge_tenant_rules::sign_in::{AccountFacts, DigestFact, DomainFacts, Facts, SourceFacts, Subject};
 use landbridge_tenant_rules::verdict::Why;
-use landbridge_wire::upload::Presence;
+use landbridge_wire::upload::{Presence, Stamp};
 use uuid::Uuid;
 
 /// The facts, and the account's digest, which is sealed: the caller opens it and corrects [`AccountFacts::digest`].
@@ -102,6 +102,8 @@ pub struct KnownAccount {
     pub domain: Domain,
     /// Its attributes.
     pub attributes: Attributes,
+    /// The stamp of its pwdLastSet; none: it has not arrived.
+    pub password_set: Option<Stamp>,
     /// Whether the application is assigned to it. Without an application: true.
     pub assigned: bool,
     /// Whether it is a canary.
@@ -118,14 +120,14 @@ pub fn known_account(
 ) -> Result<Option<KnownAccount>, StoreError> {
     let Some(account) = objects::find(reading, object)? else { return Ok(None) };
     let Some(domain) = domains::by_id(reading, account.domain)? else { return Ok(None) };
-    let attributes = attributes::of(reading, object)?;
+    let (attributes, password_set) = attributes::with_password_stamp(reading, object)?;
     let assigned = match application {
         None => true,
         Some(app) => app_groups::is_assigned(reading, app, &domain, object, attributes.primary_group_id)?,
     };
     let canary = canaries::is_one(reading, object)?;
     let blocked = blocks::since(reading, object)?.is_some();
-    Ok(Some(KnownAccount { object: account, domain, attributes, assigned, canary, blocked }))
+    Ok(Some(KnownAccount { object: account, domain, attributes, password_set, assigned, canary, blocked }))
 }
 
 /// The facts of a sign-in of this account, whatever it is called by now; none: it is not known.
@@ -147,7 +149,7 @@ pub fn of_account(
     let mut password_set = None;
     if admission.policy.asks_agents() {
         spent = ad_budget::find(reading, object)?;
-        password_set = attributes::pwd_last_set_stamp(reading, object)?;
+        password_set = known.password_set;
     }
     let is_current = |digest: &digests::StoredDigest| {
         password_set.is_none_or(|password_set| password_set.time <= digest.stamp.time)

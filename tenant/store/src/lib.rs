@@ -15,6 +15,7 @@
 //! - `schema/version_1.sql`: the schema of version 1, for the test of the upgrade
 //! - `schema/version_2.sql`: the schema of version 2, for the test of the upgrade
 //! - `upgrade.rs`: the steps from older versions to the present one
+//! - `upgrade/attributes_before.rs`: packs the attributes that older versions have in a row each
 //! - `file.rs`: makes and opens the file; checks its permissions, owner, version and integrity
 //! - `name_key.rs`: the key under which names are hashed: made once, kept sealed
 //! - `transaction.rs`: what a caller holds: a snapshot to read, or a transaction to write
@@ -22,7 +23,6 @@
 //! - `engine.rs`: what the tables need of a database: statements with parameters, rows and columns
 //! - `engine/parameter.rs`: values that statements are given
 //! - `engine/column.rs`: values that statements return
-//! - `engine/value.rs`: values of columns that may be of any kind
 //! - `engine/sqlite.rs`: statements on SQLite
 //! - `stamps.rs`: stamps and GUIDs as bytes in columns
 //! - `tables.rs`: the statements, a file for each table
@@ -30,7 +30,8 @@
 //! - `tables/objects.rs`: accounts, groups, contacts, password settings objects and containers
 //! - `tables/changes.rs`: the numbers of changes
 //! - `tables/changed_objects.rs`: what has changed since a number
-//! - `tables/attributes.rs`: the values of an object, each with its stamp
+//! - `tables/attributes.rs`: the attributes of an object, in one row
+//! - `tables/attributes/packed.rs`: names, stamps and values of attributes as the octets of one column
 //! - `tables/homes.rs`: the domain that an objectGUID belongs to for ever
 //! - `tables/refused_objects.rs`: objects that a domain uploaded although they belong to another one
 //! - `tables/names.rs`: the sign-in names of accounts, for the lookup

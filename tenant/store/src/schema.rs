@@ -4,4 +4,4 @@
 pub(crate) const SCHEMA: &str = include_str!("schema/schema.sql");
 
 /// The version of the schema that this build reads and writes (`PRAGMA user_version`).
-pub const SCHEMA_VERSION: i64 = 4;
+pub const SCHEMA_VERSION: i64 = 5;

@@ -2,9 +2,8 @@
 //! name, so that a container that is renamed is one record.
 //! Neighbours: [`crate::tables::attributes`] has the first part of each name and the container that an object is in.
 
-use crate::engine::OptionalRow as _;
-use crate::tables::objects;
-use crate::{Reading, StoreError, stamps};
+use crate::tables::{attributes, objects};
+use crate::{Reading, StoreError};
 use landbridge_tenant_rules::model::Domain;
 use landbridge_wire::distinguished_name::DistinguishedName;
 use landbridge_wire::upload::{Kind, Presence};
@@ -29,33 +28,16 @@ pub fn distinguished_name(
             return Ok(None);
         }
         // 2. The domain's head is the container that is in none.
-        let Some(parent) = parent(reading, next)? else {
+        let (part, parent) = attributes::place(reading, next)?;
+        let Some(parent) = parent else {
             let is_head = found.kind == Kind::Container;
             let head = DistinguishedName::of_domain(&domain.dns_name);
             return Ok(is_head.then(|| format!("{name}{head}")));
         };
         // 3. Its part of the name, and on to the container that it is in.
-        let Some(part) = part(reading, next)? else { return Ok(None) };
+        let Some(part) = part else { return Ok(None) };
         name = format!("{name}{part},");
         next = parent;
     }
     Ok(None)
-}
-
-/// The container that an object is in.
-fn parent(reading: &Reading<'_>, object: Uuid) -> Result<Option<Uuid>, StoreError> {
-    let parent = reading
-        .prepare_cached("SELECT value FROM attributes WHERE object = ?1 AND name = 'parent'")?
-        .query_row([object.as_bytes()], |row| stamps::guid_or_none(row, 0))
-        .optional()?;
-    Ok(parent.flatten())
-}
-
-/// The first part of an object's distinguished name.
-fn part(reading: &Reading<'_>, object: Uuid) -> Result<Option<String>, StoreError> {
-    let part: Option<Option<String>> = reading
-        .prepare_cached("SELECT value FROM attributes WHERE object = ?1 AND name = 'rdn'")?
-        .query_row([object.as_bytes()], |row| row.get(0))
-        .optional()?;
-    Ok(part.flatten())
 }

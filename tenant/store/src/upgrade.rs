@@ -2,16 +2,19 @@
 //! follows in Rust. An upgrade cannot be undone: `docs/tenant/backup.md` tells operators to copy the file first.
 //! Neighbours: [`super::file`] calls this before anything else is written.
 
+mod attributes_before;
+
 use crate::error::StoreError;
 use crate::schema::SCHEMA_VERSION;
 use crate::tables::{attributes, domains, objects, suffixes};
 use crate::transaction::Writing;
+use attributes_before::pack_attributes;
 use landbridge_tenant_rules::names::names_of;
 use landbridge_wire::upload::Kind;
 use rusqlite::Connection;
 
 /// The statements of each step. The first one leads from version 1 to 2.
-const STEPS: [&str; 3] = [
+const STEPS: [&str; 4] = [
     // To version 2: sign-in policy, approval of agents, canaries, the serial number of the previous certificate.
     "ALTER TABLE domains ADD COLUMN signin_policy TEXT NOT NULL DEFAULT 'phs';
      ALTER TABLE domains ADD COLUMN approve_agents INTEGER NOT NULL DEFAULT 0;
@@ -336,6 +339,23 @@ const STEPS: [&str; 3] = [
          wrong       INTEGER NOT NULL,
          ends_at     INTEGER NOT NULL
      ) STRICT, WITHOUT ROWID;",
+    // To version 5: the attributes of an object are packed into one row, see `pack_attributes`.
+    "DROP INDEX attributes_primary_group;
+     ALTER TABLE attributes RENAME TO attributes_before;
+     CREATE TABLE attributes (
+         object           BLOB PRIMARY KEY REFERENCES objects(object),
+         primary_group_id INTEGER,
+         account_expires  INTEGER,
+         group_type       INTEGER,
+         packed           BLOB NOT NULL
+     ) STRICT, WITHOUT ROWID;
+     CREATE INDEX attributes_primary_group ON attributes(primary_group_id) WHERE primary_group_id IS NOT NULL;
+     CREATE TABLE octets (
+         object  BLOB NOT NULL REFERENCES objects(object),
+         name    TEXT NOT NULL,
+         value   BLOB NOT NULL,
+         PRIMARY KEY (object, name)
+     ) STRICT, WITHOUT ROWID;",
 ];
 
 /// The oldest version that can be upgraded: the first schema.
@@ -345,18 +365,26 @@ pub(super) const OLDEST: i64 = 1;
 /// them.
 const NAMES_SINCE: i64 = 4;
 
+/// The first version in which the attributes of an object are packed into one row.
+const PACKED_SINCE: i64 = 5;
+
 /// Applies every step from version `found` on. `found` is between [`OLDEST`] and the present version.
 pub(super) fn upgrade(connection: &mut Connection, found: i64) -> Result<(), StoreError> {
     if found >= SCHEMA_VERSION {
         return Ok(());
     }
+    // What a step deletes is overwritten with zeros: who is erased later has left no copy in an unused page.
+    connection.pragma_update(None, "secure_delete", true)?;
     let done = usize::try_from(found.saturating_sub(OLDEST)).unwrap_or_default();
     let transaction = connection.transaction()?;
     for step in STEPS.iter().skip(done) {
         transaction.execute_batch(step)?;
     }
+    let writing = Writing::of(&transaction);
+    if found < PACKED_SINCE {
+        pack_attributes(&transaction, &writing)?;
+    }
     if found < NAMES_SINCE {
-        let writing = Writing::of(&transaction);
         declare_suffixes(&writing)?;
         derive_names(&writing)?;
     }

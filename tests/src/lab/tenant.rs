@@ -7,6 +7,10 @@ use super::error::{Doing as _, LabError, failed};
 use super::population::{NAMES, Names};
 use super::program::{Finished, ProgramFolder, Running, wait_until};
 use super::{view, watchdog};
+use landbridge_tenant_store::tables::attributes::packed::{Entry, Value as Packed, unpack};
+use rusqlite::OptionalExtension as _;
+use rusqlite::types::Value;
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::{IpAddr, SocketAddr, TcpStream};
@@ -281,6 +285,48 @@ impl RunningTenant {
         let ask = "SELECT max(stamp) FROM digests WHERE object = ?1";
         let stamp = self.open_database()?.query_row(ask, [object.as_bytes()], |row| row.get(0));
         stamp.map_err(|why| failed("reading the tenant's database", why))
+    }
+
+    /// What its database has of an object, by the tenant's own names of attributes; NULL: it was removed.
+    pub fn attributes(&self, object: uuid::Uuid) -> Result<BTreeMap<String, Value>, LabError> {
+        let database = self.open_database()?;
+        let packed: Option<Vec<u8>> = database
+            .query_row("SELECT packed FROM attributes WHERE object = ?1", [object.as_bytes()], |row| {
+                row.get(0)
+            })
+            .optional()
+            .map_err(|why| failed("reading the tenant's database", why))?;
+        let packed = packed.unwrap_or_default();
+        if packed.is_empty() {
+            return Ok(BTreeMap::new());
+        }
+        let entries = unpack(&packed).map_err(|why| failed("reading packed attributes", why))?;
+        let read = |entry: Entry<'_>| {
+            let octets = "SELECT value FROM octets WHERE object = ?1 AND name = ?2";
+            let value = match entry.value {
+                None => Value::Null,
+                Some(Packed::Text(text)) => Value::Text(text.into_owned()),
+                Some(Packed::Integer(number)) => Value::Integer(number),
+                Some(Packed::Octets(octets)) => Value::Blob(octets.into_owned()),
+                Some(Packed::Elsewhere(_)) => {
+                    let row = database.query_row(octets, (object.as_bytes(), entry.name), |row| row.get(0));
+                    Value::Blob(row.map_err(|why| failed("reading the tenant's database", why))?)
+                }
+            };
+            Ok((entry.name.to_owned(), value))
+        };
+        entries.into_iter().map(read).collect()
+    }
+
+    /// The objects that its database has.
+    pub fn objects(&self) -> Result<Vec<uuid::Uuid>, LabError> {
+        let database = self.open_database()?;
+        let read = || {
+            let mut ask = database.prepare("SELECT object FROM objects")?;
+            let rows = ask.query_map([], |row| Ok(uuid::Uuid::from_bytes(row.get(0)?)))?;
+            rows.collect::<rusqlite::Result<_>>()
+        };
+        read().map_err(|why| failed("reading the tenant's database", why))
     }
 
     /// Its database, for reading.

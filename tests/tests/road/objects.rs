@@ -11,20 +11,16 @@ use uuid::Uuid;
 
 /// What the tenant holds of an object, by the tenant's own names.
 fn held(road: &Road, object: Uuid) -> BTreeMap<String, String> {
-    let tenant = road.tenant.open_database().unwrap();
-    let mut ask = tenant.prepare("SELECT name, value FROM attributes WHERE object = ?1").unwrap();
-    let rows = ask.query_map([object.as_bytes()], |row| {
-        let value = match row.get::<_, Stored>(1)? {
-            Stored::Null => "none".to_owned(),
-            Stored::Integer(number) => number.to_string(),
-            Stored::Real(number) => number.to_string(),
-            Stored::Text(text) => text,
-            Stored::Blob(bytes) if bytes.len() > 100 => format!("{} bytes", bytes.len()),
-            Stored::Blob(bytes) => format!("{bytes:02x?}"),
-        };
-        Ok((row.get(0)?, value))
-    });
-    rows.unwrap().collect::<Result<_, _>>().unwrap()
+    let text = |value| match value {
+        Stored::Null => "none".to_owned(),
+        Stored::Integer(number) => number.to_string(),
+        Stored::Real(number) => number.to_string(),
+        Stored::Text(text) => text,
+        Stored::Blob(bytes) if bytes.len() > 100 => format!("{} bytes", bytes.len()),
+        Stored::Blob(bytes) => format!("{bytes:02x?}"),
+    };
+    let held = road.tenant.attributes(object).unwrap();
+    held.into_iter().map(|(name, value)| (name, text(value))).collect()
 }
 
 /// Links that are there, from this object.
@@ -38,11 +34,12 @@ fn links(road: &Road, what: &str, from: Uuid) -> Vec<Uuid> {
 
 fn object_named(road: &Road, attribute: &str, value: &str) -> Option<(Uuid, String)> {
     let tenant = road.tenant.open_database().unwrap();
-    let sql = "SELECT o.object, o.presence FROM attributes a JOIN objects o ON o.object = a.object \
-               WHERE a.name = ?1 AND a.value = ?2";
-    let row =
-        tenant.query_row(sql, (attribute, value), |row| Ok((Uuid::from_bytes(row.get(0)?), row.get(1)?)));
-    row.ok()
+    let has = |object: &Uuid| {
+        road.tenant.attributes(*object).unwrap().get(attribute) == Some(&Stored::Text(value.to_owned()))
+    };
+    let object = road.tenant.objects().unwrap().into_iter().find(has)?;
+    let sql = "SELECT presence FROM objects WHERE object = ?1";
+    Some((object, tenant.query_row(sql, [object.as_bytes()], |row| row.get(0)).unwrap()))
 }
 
 #[test]

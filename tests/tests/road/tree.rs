@@ -4,6 +4,7 @@
 use crate::stage::{Road, own_domain};
 use landbridge_tests::lab::person;
 use landbridge_wire::distinguished_name::DistinguishedName;
+use rusqlite::types::Value;
 use serde_json::json;
 use std::collections::BTreeMap;
 use uuid::Uuid;
@@ -13,20 +14,16 @@ type Tree = BTreeMap<Uuid, (String, Option<String>, Option<Uuid>)>;
 
 fn tree(road: &Road) -> Tree {
     let tenant = road.tenant.open_database().unwrap();
-    let value =
-        |name| format!("(SELECT value FROM attributes a WHERE a.object = o.object AND name = '{name}')");
-    let sql = format!(
-        "SELECT object, kind, {}, {} FROM objects o WHERE presence = 'present'",
-        value("rdn"),
-        value("parent")
-    );
-    let mut ask = tenant.prepare(&sql).unwrap();
-    let rows = ask.query_map([], |row| {
-        let parent: Option<[u8; 16]> = row.get(3)?;
-        let place = (row.get(1)?, row.get(2)?, parent.map(Uuid::from_bytes));
-        Ok((Uuid::from_bytes(row.get(0)?), place))
-    });
-    rows.unwrap().collect::<Result<_, _>>().unwrap()
+    let sql = "SELECT object, kind FROM objects WHERE presence = 'present'";
+    let mut ask = tenant.prepare(sql).unwrap();
+    let rows = ask.query_map([], |row| Ok((Uuid::from_bytes(row.get(0)?), row.get(1)?))).unwrap();
+    let with_place = |(object, kind): (Uuid, String)| {
+        let mut held = road.tenant.attributes(object).unwrap();
+        let part = if let Some(Value::Text(part)) = held.remove("rdn") { Some(part) } else { None };
+        let parent = if let Some(Value::Blob(guid)) = held.remove("parent") { Some(guid) } else { None };
+        (object, (kind, part, parent.map(|guid| Uuid::from_slice(&guid).unwrap())))
+    };
+    rows.map(|row| with_place(row.unwrap())).collect()
 }
 
 /// The distinguished name of an object, by the tenant alone.

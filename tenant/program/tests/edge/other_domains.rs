@@ -8,6 +8,7 @@ use hyper::StatusCode;
 use landbridge_tenant_core::administration::request::{AdminRequest, AdminResponse, MoveRow, SuffixRow};
 use landbridge_tenant_core::clock::unix_now;
 use landbridge_tenant_rules::account_state::filetime;
+use landbridge_tenant_store::tables::attributes::packed::{Entry, Value as Packed, pack};
 use landbridge_wire::bounded::{List, Text};
 use landbridge_wire::enroll::Role;
 use landbridge_wire::upload::{
@@ -398,11 +399,13 @@ async fn a_suffix_of_many_accounts_gives_and_takes_all_of_their_names() {
         let insert =
             "INSERT INTO objects (object, domain, presence, changed_at) VALUES (?1, 1, 'present', 0)";
         rows.execute(insert, [object.as_bytes()]).unwrap();
-        for (name, user) in [("user_principal_name", "User"), ("alternate_login", "other"), ("mail", "mail")]
-        {
-            let insert = "INSERT INTO attributes VALUES (?1, ?2, zeroblob(28), ?3)";
-            rows.execute(insert, (object.as_bytes(), name, format!("{user}{n}@Example.com"))).unwrap();
-        }
+        let names = [("user_principal_name", "User"), ("alternate_login", "other"), ("mail", "mail")];
+        let entries = names.map(|(name, user)| {
+            let value = Some(Packed::Text(format!("{user}{n}@Example.com").into()));
+            Entry { name, stamp: stamp(), value }
+        });
+        let insert = "INSERT INTO attributes (object, packed) VALUES (?1, ?2)";
+        rows.execute(insert, (object.as_bytes(), pack(&entries))).unwrap();
     }
     rows.commit().unwrap();
     let names = || -> i64 {

@@ -1,4 +1,4 @@
--- The tenant's database, version 4 (`upgrade.rs` has what older versions lacked). Times are seconds since 1970; GUIDs are 16 bytes, big-endian
+-- The tenant's database, version 5 (`upgrade.rs` has what older versions lacked). Times are seconds since 1970; GUIDs are 16 bytes, big-endian
 -- (as uuid::Uuid::as_bytes gives them). No column holds a secret in the clear: digests are sealed,
 -- tokens and application secrets are hashed.
 
@@ -67,15 +67,24 @@ CREATE INDEX objects_by_domain ON objects(domain, kind, presence);
 CREATE INDEX objects_by_sid ON objects(sid);
 CREATE INDEX objects_removed ON objects(removed_at) WHERE removed_at IS NOT NULL;
 
+-- The attributes of an object: all of them packed, and those that statements search for.
 CREATE TABLE attributes (
-    object      BLOB NOT NULL REFERENCES objects(object),
-    name        TEXT NOT NULL,                     -- as wire::upload::AttributeValue
-    stamp       BLOB NOT NULL,
-    value       ANY,                               -- NULL: removed
-    PRIMARY KEY (object, name)
+    object           BLOB PRIMARY KEY REFERENCES objects(object),
+    primary_group_id INTEGER,
+    account_expires  INTEGER,
+    group_type       INTEGER,
+    packed           BLOB NOT NULL                 -- names, stamps and values, as store::tables::attributes::packed
 ) STRICT, WITHOUT ROWID;
 -- Who has a group as the primary one is no link.
-CREATE INDEX attributes_primary_group ON attributes(value, object) WHERE name = 'primary_group_id';
+CREATE INDEX attributes_primary_group ON attributes(primary_group_id) WHERE primary_group_id IS NOT NULL;
+
+-- Values of attributes that are large, such as photos. Only who asks for one reads it.
+CREATE TABLE octets (
+    object  BLOB NOT NULL REFERENCES objects(object),
+    name    TEXT NOT NULL,                         -- as wire::described
+    value   BLOB NOT NULL,
+    PRIMARY KEY (object, name)
+) STRICT, WITHOUT ROWID;
 
 -- Values of linked attributes. Either end may be an object that is not known, or not yet; so a link belongs to the domain
 -- whose phs told it, and counts only for that domain. One that was removed stays, so that its stamp is known.

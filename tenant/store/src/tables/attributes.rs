@@ -1,12 +1,17 @@
-//! The table `attributes`: one row for each attribute of an object, with its value and stamp.
+//! The table `attributes`: one row for each object, with all its attributes packed into one column, and those that
+//! statements search for in columns of their own. The table `octets` has the large ones, so that they are read alone.
 //! Neighbours: the ingest writes; the sign-in reads the facts of an account's state, the directory all attributes.
 
-use crate::engine::{OptionalRow as _, Value};
-use crate::{Reading, StoreError, Writing, stamps};
+pub mod packed;
+
+use crate::engine::OptionalRow as _;
+use crate::{Reading, StoreError, Writing};
 use landbridge_tenant_rules::model::Attributes;
 use landbridge_wire::bounded::Text;
 use landbridge_wire::described::{DescribedName, DescribedValue, Syntax};
 use landbridge_wire::upload::{Attribute, AttributeValue, Stamp};
+use packed::{Entry, Value, pack, unpack};
+use std::borrow::Cow;
 use uuid::Uuid;
 
 /// When a received attribute replaces the stored one.
@@ -23,17 +28,18 @@ pub enum Overwrite {
 
 /// All attributes of an object. Of octets their size: [`octets`] reads them.
 pub fn of(reading: &Reading<'_>, object: Uuid) -> Result<Attributes, StoreError> {
-    let mut statement = reading.prepare_cached(
-        "SELECT name, CASE name WHEN 'thumbnailPhoto' THEN length(value) ELSE value END \
-         FROM attributes WHERE object = ?1",
-    )?;
-    let mut rows = statement.query([object.as_bytes()])?;
-    let mut known = Attributes::default();
-    while let Some(row) = &rows.next()? {
-        let name = row.text(0)?;
-        set_field(&mut known, name, row.get(1)?)?;
-    }
-    Ok(known)
+    known(unpack_or_none(stored(reading, object)?.as_deref())?)
+}
+
+/// All attributes of an object, and the stamp of its pwdLastSet; none: it has not arrived.
+pub fn with_password_stamp(
+    reading: &Reading<'_>,
+    object: Uuid,
+) -> Result<(Attributes, Option<Stamp>), StoreError> {
+    let packed = stored(reading, object)?;
+    let entries = unpack_or_none(packed.as_deref())?;
+    let password_set = entries.iter().find(|entry| entry.name == "pwd_last_set").map(|entry| entry.stamp);
+    Ok((known(entries)?, password_set))
 }
 
 /// The octets of an attribute of an object; none: it has no value of octets.
@@ -42,32 +48,45 @@ pub fn octets(
     object: Uuid,
     name: DescribedName,
 ) -> Result<Option<Vec<u8>>, StoreError> {
-    let value: Option<Value> = reading
-        .prepare_cached("SELECT value FROM attributes WHERE object = ?1 AND name = ?2")?
+    reading
+        .prepare_cached("SELECT value FROM octets WHERE object = ?1 AND name = ?2")?
         .query_row((object.as_bytes(), name.row().name), |row| row.get(0))
-        .optional()?;
-    match value {
-        Some(Value::Octets(octets)) => Ok(Some(octets)),
-        None | Some(Value::Null | Value::Text(_) | Value::Integer(_)) => Ok(None),
-    }
+        .optional()
 }
 
 /// The stamp of each stored attribute, with its name.
 pub fn stamps_of(reading: &Reading<'_>, object: Uuid) -> Result<Vec<(String, Stamp)>, StoreError> {
-    let sql = "SELECT name, stamp, NULL FROM attributes WHERE object = ?1";
-    rows(reading, object, sql)?
-        .into_iter()
-        .map(|(name, stamp, _)| Ok((name, stamps::from_bytes(&stamp)?)))
-        .collect()
+    let packed = stored(reading, object)?;
+    let entries = unpack_or_none(packed.as_deref())?;
+    Ok(entries.into_iter().map(|entry| (entry.name.to_owned(), entry.stamp)).collect())
 }
 
-/// The stamp of an object's pwdLastSet; none: it has not arrived.
-pub fn pwd_last_set_stamp(reading: &Reading<'_>, object: Uuid) -> Result<Option<Stamp>, StoreError> {
-    let stamp: Option<Vec<u8>> = reading
-        .prepare_cached("SELECT stamp FROM attributes WHERE object = ?1 AND name = 'pwd_last_set'")?
-        .query_row([object.as_bytes()], |row| row.get(0))
-        .optional()?;
-    stamp.as_deref().map(stamps::from_bytes).transpose()
+/// The stamp and the text of one attribute of an object, by its name in the database; none: it has not arrived.
+pub(crate) type StampedText = Option<(Stamp, Option<String>)>;
+
+/// The stamps and the texts of some attributes of an object, in the order of their names.
+pub(crate) fn texts<const N: usize>(
+    reading: &Reading<'_>,
+    object: Uuid,
+    names: [&str; N],
+) -> Result<[StampedText; N], StoreError> {
+    let packed = stored(reading, object)?;
+    let entries = unpack_or_none(packed.as_deref())?;
+    let text = |name: &str| {
+        let entry = entries.iter().find(|entry| entry.name == name)?;
+        let text = if let Some(Value::Text(text)) = &entry.value { Some(text.to_string()) } else { None };
+        Some((entry.stamp, text))
+    };
+    Ok(names.map(text))
+}
+
+/// Where an object is in the directory's tree: the first part of its distinguished name, and the container that it is in.
+pub(crate) fn place(
+    reading: &Reading<'_>,
+    object: Uuid,
+) -> Result<(Option<String>, Option<Uuid>), StoreError> {
+    let known = of(reading, object)?;
+    Ok((known.rdn, known.parent))
 }
 
 /// Applies received attributes to an object. Returns whether any changed, and all attributes afterwards. `new`: the
@@ -80,93 +99,165 @@ pub fn apply(
     new: bool,
 ) -> Result<(bool, Attributes), StoreError> {
     // 1. The stored attributes.
-    let mut held = if new { Vec::new() } else { stored(writing, object)? };
+    let packed = if new { None } else { stored(writing, object)? };
+    let mut entries = unpack_or_none(packed.as_deref())?;
     let mut changed = false;
     // 2. Those that AD does not have any more.
     if how == Overwrite::ReplaceAll {
-        let sent: Vec<_> = sent.iter().map(|a| named(&a.is).0).collect();
-        let dropped: Vec<_> = held.extract_if(.., |(name, _, _)| !sent.contains(&name.as_str())).collect();
-        for (name, _, _) in &dropped {
-            let sql = "DELETE FROM attributes WHERE object = ?1 AND name = ?2";
-            writing.prepare_cached(sql)?.execute((object.as_bytes(), name))?;
+        let is_dropped = |entry: &mut Entry<'_>| !sent.iter().any(|one| named(&one.is).name == entry.name);
+        for dropped in entries.extract_if(.., is_dropped) {
+            changed = true;
+            if has_octets(&dropped) {
+                delete_octets(writing, object, dropped.name)?;
+            }
         }
-        changed |= !dropped.is_empty();
     }
     // 3. The received ones, by their stamps or always.
     for attribute in sent {
-        let (name, value) = named(&attribute.is);
-        let stamp = stamps::to_bytes(&attribute.stamp);
-        let before = held.iter().position(|(held, _, _)| held == name);
-        let gives_way = match before.and_then(|at| held.get(at)) {
-            Some((_, held, _)) if how == Overwrite::IfNewer => stamp[..] > held[..],
-            Some((_, held, old)) => stamp[..] != held[..] || value != *old,
+        let Named { name, value, octets } = named(&attribute.is);
+        let entry = Entry { name, stamp: attribute.stamp, value };
+        let before = entries.iter().position(|held| held.name == name);
+        let held = before.and_then(|at| entries.get(at));
+        let gives_way = match held {
+            Some(held) if how == Overwrite::IfNewer => entry.stamp > held.stamp,
+            Some(held) => *held != entry || !has_same_octets(writing, object, name, octets)?,
             None => true,
         };
         if !gives_way {
             continue;
         }
-        let sql = match before {
-            Some(_) => "UPDATE attributes SET stamp = ?3, value = ?4 WHERE object = ?1 AND name = ?2",
-            None => "INSERT INTO attributes (object, name, stamp, value) VALUES (?1, ?2, ?3, ?4)",
-        };
-        writing.prepare_cached(sql)?.execute((object.as_bytes(), name, stamp, &value))?;
-        before.map(|at| held.swap_remove(at));
-        held.push((name.to_owned(), stamp.to_vec(), value));
+        match octets {
+            Some(octets) => put_octets(writing, object, name, octets)?,
+            None if held.is_some_and(has_octets) => delete_octets(writing, object, name)?,
+            None => {}
+        }
+        before.map(|at| entries.swap_remove(at));
+        entries.push(entry);
         changed = true;
     }
-    Ok((changed, known(held)?))
+    // 4. The row, once.
+    if changed {
+        put(writing, object, &entries)?;
+    }
+    Ok((changed, known(entries)?))
 }
 
-/// A row: name, stamp, value.
-type Stored = (String, Vec<u8>, Value);
-
-fn stored(reading: &Reading<'_>, object: Uuid) -> Result<Vec<Stored>, StoreError> {
-    rows(reading, object, "SELECT name, stamp, value FROM attributes WHERE object = ?1")
+fn has_octets(entry: &Entry<'_>) -> bool {
+    matches!(entry.value, Some(Value::Elsewhere(_)))
 }
 
-fn rows(reading: &Reading<'_>, object: Uuid, sql: &str) -> Result<Vec<Stored>, StoreError> {
-    let mut statement = reading.prepare_cached(sql)?;
-    let rows = statement.query_map([object.as_bytes()], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
-    rows.collect::<Result<_, _>>()
+/// Whether the stored octets are these. `octets`: none, if the attribute has no octets in their table.
+fn has_same_octets(
+    reading: &Reading<'_>,
+    object: Uuid,
+    name: &str,
+    octets: Option<&[u8]>,
+) -> Result<bool, StoreError> {
+    let Some(octets) = octets else { return Ok(true) };
+    let sql = "SELECT value FROM octets WHERE object = ?1 AND name = ?2";
+    let held: Option<Vec<u8>> =
+        reading.prepare_cached(sql)?.query_row((object.as_bytes(), name), |row| row.get(0)).optional()?;
+    Ok(held.as_deref() == Some(octets))
 }
 
-fn known(stored: Vec<Stored>) -> Result<Attributes, StoreError> {
+/// Writes the row of an object.
+pub(crate) fn put(writing: &Writing<'_>, object: Uuid, entries: &[Entry<'_>]) -> Result<(), StoreError> {
+    let searched = |name: &str| {
+        let value = entries.iter().find(|entry| entry.name == name).and_then(|entry| entry.value.as_ref());
+        if let Some(Value::Integer(number)) = value { Some(*number) } else { None }
+    };
+    let sql = "INSERT INTO attributes (object, primary_group_id, account_expires, group_type, packed)
+               VALUES (?1, ?2, ?3, ?4, ?5)
+               ON CONFLICT (object) DO UPDATE SET primary_group_id = excluded.primary_group_id,
+                   account_expires = excluded.account_expires, group_type = excluded.group_type,
+                   packed = excluded.packed";
+    writing.prepare_cached(sql)?.execute((
+        object.as_bytes(),
+        searched("primary_group_id"),
+        searched("account_expires"),
+        searched("group_type"),
+        pack(entries),
+    ))?;
+    Ok(())
+}
+
+/// Writes octets of an object.
+pub(crate) fn put_octets(
+    writing: &Writing<'_>,
+    object: Uuid,
+    name: &str,
+    octets: &[u8],
+) -> Result<(), StoreError> {
+    let sql = "INSERT INTO octets (object, name, value) VALUES (?1, ?2, ?3)
+               ON CONFLICT (object, name) DO UPDATE SET value = excluded.value";
+    writing.prepare_cached(sql)?.execute((object.as_bytes(), name, octets))?;
+    Ok(())
+}
+
+fn delete_octets(writing: &Writing<'_>, object: Uuid, name: &str) -> Result<(), StoreError> {
+    let sql = "DELETE FROM octets WHERE object = ?1 AND name = ?2";
+    writing.prepare_cached(sql)?.execute((object.as_bytes(), name))?;
+    Ok(())
+}
+
+/// The packed attributes of an object; none: it has no row.
+fn stored(reading: &Reading<'_>, object: Uuid) -> Result<Option<Vec<u8>>, StoreError> {
+    reading
+        .prepare_cached("SELECT packed FROM attributes WHERE object = ?1")?
+        .query_row([object.as_bytes()], |row| row.get(0))
+        .optional()
+}
+
+fn unpack_or_none(packed: Option<&[u8]>) -> Result<Vec<Entry<'_>>, StoreError> {
+    packed.map_or_else(|| Ok(Vec::new()), unpack)
+}
+
+/// The attributes that these are. An error: a name or type that this program never writes.
+pub(crate) fn known(entries: Vec<Entry<'_>>) -> Result<Attributes, StoreError> {
     let mut known = Attributes::default();
-    for (name, _, value) in stored {
-        set_field(&mut known, &name, value)?;
+    for Entry { name, value, .. } in entries {
+        set_field(&mut known, name, value)?;
     }
     Ok(known)
 }
 
-/// The name of an attribute in the table, and its value.
-fn named(is: &AttributeValue) -> (&'static str, Value) {
-    let text = |t: Option<&str>| t.map_or(Value::Null, |t| Value::Text(t.to_owned()));
-    let integer = |n: Option<i64>| n.map_or(Value::Null, Value::Integer);
-    match is {
-        AttributeValue::SamAccountName(v) => ("sam_account_name", text(v.as_ref().map(|t| t.as_str()))),
-        AttributeValue::UserPrincipalName(v) => ("user_principal_name", text(v.as_ref().map(|t| t.as_str()))),
-        AttributeValue::DisplayName(v) => ("display_name", text(v.as_ref().map(|t| t.as_str()))),
+/// A received attribute, as it is stored.
+struct Named<'a> {
+    /// Its name in the database.
+    name: &'static str,
+    /// Its value; none: it was removed.
+    value: Option<Value<'a>>,
+    /// What the table `octets` has of it.
+    octets: Option<&'a [u8]>,
+}
+
+fn named(is: &AttributeValue) -> Named<'_> {
+    let integer = |n: Option<i64>| n.map(Value::Integer);
+    let (name, value) = match is {
+        AttributeValue::SamAccountName(v) => ("sam_account_name", text(v.as_ref())),
+        AttributeValue::UserPrincipalName(v) => ("user_principal_name", text(v.as_ref())),
+        AttributeValue::DisplayName(v) => ("display_name", text(v.as_ref())),
         AttributeValue::UserAccountControl(v) => ("user_account_control", integer(v.map(i64::from))),
         AttributeValue::AccountExpires(v) => ("account_expires", integer(*v)),
         AttributeValue::PwdLastSet(v) => ("pwd_last_set", integer(*v)),
         AttributeValue::LockoutTime(v) => ("lockout_time", integer(*v)),
         AttributeValue::LogonHours(v) => {
-            ("logon_hours", v.as_ref().map_or(Value::Null, |b| Value::Octets(b.as_bytes().to_vec())))
+            ("logon_hours", v.as_ref().map(|hours| Value::Octets(hours.as_bytes().into())))
         }
         AttributeValue::PrimaryGroupId(v) => ("primary_group_id", integer(v.map(i64::from))),
         AttributeValue::AdminCount(v) => ("admin_count", integer(v.map(i64::from))),
-        AttributeValue::AlternateLogin(v) => ("alternate_login", text(v.as_ref().map(|t| t.as_str()))),
-        AttributeValue::Mail(v) => ("mail", text(v.as_ref().map(|t| t.as_str()))),
+        AttributeValue::AlternateLogin(v) => ("alternate_login", text(v.as_ref())),
+        AttributeValue::Mail(v) => ("mail", text(v.as_ref())),
         AttributeValue::ProxyAddresses(v) => ("proxy_addresses", lines(v.as_slice())),
-        AttributeValue::GivenName(v) => ("given_name", text(v.as_ref().map(|t| t.as_str()))),
-        AttributeValue::Surname(v) => ("surname", text(v.as_ref().map(|t| t.as_str()))),
-        AttributeValue::Department(v) => ("department", text(v.as_ref().map(|t| t.as_str()))),
-        AttributeValue::Title(v) => ("title", text(v.as_ref().map(|t| t.as_str()))),
-        AttributeValue::TelephoneNumber(v) => ("telephone_number", text(v.as_ref().map(|t| t.as_str()))),
-        AttributeValue::Mobile(v) => ("mobile", text(v.as_ref().map(|t| t.as_str()))),
-        AttributeValue::Description(v) => ("description", text(v.as_ref().map(|t| t.as_str()))),
+        AttributeValue::GivenName(v) => ("given_name", text(v.as_ref())),
+        AttributeValue::Surname(v) => ("surname", text(v.as_ref())),
+        AttributeValue::Department(v) => ("department", text(v.as_ref())),
+        AttributeValue::Title(v) => ("title", text(v.as_ref())),
+        AttributeValue::TelephoneNumber(v) => ("telephone_number", text(v.as_ref())),
+        AttributeValue::Mobile(v) => ("mobile", text(v.as_ref())),
+        AttributeValue::Description(v) => ("description", text(v.as_ref())),
         AttributeValue::GroupType(v) => ("group_type", integer(v.map(i64::from))),
-        AttributeValue::Name(v) => ("name", text(v.as_ref().map(|t| t.as_str()))),
+        AttributeValue::Name(v) => ("name", text(v.as_ref())),
         AttributeValue::Precedence(v) => ("precedence", integer(v.map(i64::from))),
         AttributeValue::MaximumPasswordAge(v) => ("maximum_password_age", integer(*v)),
         AttributeValue::LockoutDuration(v) => ("lockout_duration", integer(*v)),
@@ -176,38 +267,52 @@ fn named(is: &AttributeValue) -> (&'static str, Value) {
         AttributeValue::MinimumPasswordLength(v) => ("minimum_password_length", integer(v.map(i64::from))),
         AttributeValue::PasswordHistoryLength(v) => ("password_history_length", integer(v.map(i64::from))),
         AttributeValue::PasswordComplexity(v) => ("password_complexity", integer(v.map(i64::from))),
-        AttributeValue::Rdn(v) => ("rdn", text(v.as_ref().map(|t| t.as_str()))),
+        AttributeValue::Rdn(v) => ("rdn", text(v.as_ref())),
         AttributeValue::Parent(v) => {
-            ("parent", v.map_or(Value::Null, |guid| Value::Octets(guid.as_bytes().to_vec())))
+            ("parent", v.as_ref().map(|guid| Value::Octets(guid.as_bytes().as_slice().into())))
         }
         // Its name in AD: the names above are in another spelling, so the two kinds share none.
         AttributeValue::Described(described) => {
             let value = match &described.value {
-                None => Value::Null,
-                Some(DescribedValue::Text(v)) => Value::Text(v.as_str().to_owned()),
-                Some(DescribedValue::Integer(n)) => Value::Integer(*n),
-                Some(DescribedValue::Octets(b)) => Value::Octets(b.as_bytes().to_vec()),
+                None => None,
+                Some(DescribedValue::Text(v)) => Some(Value::Text(v.as_str().into())),
+                Some(DescribedValue::Integer(n)) => Some(Value::Integer(*n)),
+                Some(DescribedValue::Octets(b)) => {
+                    let octets = b.as_bytes();
+                    let value = Some(Value::Elsewhere(octets.len() as u64));
+                    return Named { name: described.name.row().name, value, octets: Some(octets) };
+                }
             };
             (described.name.row().name, value)
         }
-    }
+    };
+    Named { name, value, octets: None }
+}
+
+fn text<const MAX: usize>(text: Option<&Text<MAX>>) -> Option<Value<'_>> {
+    text.map(|text| Value::Text(text.as_str().into()))
 }
 
 /// Several texts, one on each line. A line break in a text becomes a space: an address has none, but AD would accept
 /// one.
-fn lines<const MAX: usize>(texts: &[Text<MAX>]) -> Value {
+fn lines<const MAX: usize>(texts: &[Text<MAX>]) -> Option<Value<'_>> {
     let texts: Vec<String> = texts.iter().map(|text| text.as_str().replace(['\n', '\r'], " ")).collect();
-    if texts.is_empty() { Value::Null } else { Value::Text(texts.join("\n")) }
+    if texts.is_empty() { None } else { Some(Value::Text(Cow::Owned(texts.join("\n")))) }
 }
 
 /// Sets the field of a stored attribute. A name or type that this program never writes is an error.
-fn set_field(known: &mut Attributes, name: &str, value: Value) -> Result<(), StoreError> {
+fn set_field(known: &mut Attributes, name: &str, value: Option<Value<'_>>) -> Result<(), StoreError> {
     let foreign = StoreError::Foreign { what: "attribute" };
     let (text, integer, bytes) = match value {
-        Value::Null => return Ok(()),
-        Value::Text(text) => (Some(text), None, None),
-        Value::Integer(integer) => (None, Some(integer), None),
-        Value::Octets(bytes) => (None, None, Some(bytes)),
+        None => return Ok(()),
+        Some(Value::Text(text)) => (Some(text.into_owned()), None, None),
+        Some(Value::Integer(integer)) => (None, Some(integer), None),
+        Some(Value::Octets(bytes)) => (None, None, Some(bytes.into_owned())),
+        Some(Value::Elsewhere(size)) => {
+            let name = DescribedName::named(name).filter(|name| name.row().syntax == Syntax::Octets);
+            known.octets.insert(name.ok_or(foreign)?, size);
+            return Ok(());
+        }
     };
     match (name, text, integer, bytes) {
         ("sam_account_name", text @ Some(_), _, _) => known.sam_account_name = text,
@@ -243,35 +348,26 @@ fn set_field(known: &mut Attributes, name: &str, value: Value) -> Result<(), Sto
         ("password_complexity", _, n @ Some(_), _) => known.password_complexity = n,
         ("rdn", text @ Some(_), _, _) => known.rdn = text,
         ("parent", _, _, Some(bytes)) => known.parent = Some(Uuid::from_slice(&bytes).map_err(|_| foreign)?),
-        (name, text, integer, bytes) => {
+        (name, text, integer, None) => {
             let name = DescribedName::named(name);
-            name.and_then(|name| set_described(known, name, text, integer, bytes)).ok_or(foreign)?;
+            name.and_then(|name| set_described(known, name, text, integer)).ok_or(foreign)?;
         }
+        (_, _, _, Some(_)) => return Err(foreign),
     }
     Ok(())
 }
 
-/// Sets an attribute of the wire's table. Octets are stored as such, and read as their size. None: it is of another type
-/// than its syntax.
+/// Sets an attribute of the wire's table. None: it is of another type than its syntax.
 fn set_described(
     known: &mut Attributes,
     name: DescribedName,
     text: Option<String>,
     integer: Option<i64>,
-    bytes: Option<Vec<u8>>,
 ) -> Option<()> {
-    let value = match (name.row().syntax, text, integer, bytes) {
-        (Syntax::Octets, _, Some(size), _) => {
-            known.octets.insert(name, size.try_into().ok()?);
-            return Some(());
-        }
-        (Syntax::Octets, _, _, Some(bytes)) => {
-            known.octets.insert(name, bytes.len().try_into().ok()?);
-            return Some(());
-        }
-        (Syntax::Text | Syntax::Ascii, Some(text), _, _) => DescribedValue::Text(Text::cut(&text)),
-        (Syntax::Integer | Syntax::Time, _, Some(number), _) => DescribedValue::Integer(number),
-        (_, _, _, _) => return None,
+    let value = match (name.row().syntax, text, integer) {
+        (Syntax::Text | Syntax::Ascii, Some(text), _) => DescribedValue::Text(Text::cut(&text)),
+        (Syntax::Integer | Syntax::Time, _, Some(number)) => DescribedValue::Integer(number),
+        (_, _, _) => return None,
     };
     known.described.insert(name, value);
     Some(())

@@ -1,8 +1,9 @@
 //! Objects as they are stored now, with their attributes and links: for the directory in memory.
 //! Neighbours: [`super::changes`] numbers the changes by which they are found.
 
+use super::attributes::packed::{Value, unpack};
 use super::links;
-use crate::engine::{Row, Value};
+use crate::engine::Row;
 use crate::{Reading, StoreError, stamps};
 use landbridge_tenant_rules::model::{KINDS, kind_text};
 use landbridge_wire::upload::{Kind, LinkKind};
@@ -82,9 +83,10 @@ pub struct ChangePlace {
 macro_rules! objects_sql {
     ($condition:literal) => {
         concat!(
-            "SELECT o.object, o.kind, o.domain, o.sid, o.presence = 'present', b.object IS NOT NULL, o.change, p.changed_at
+            "SELECT o.object, o.kind, o.domain, o.sid, o.presence = 'present', b.object IS NOT NULL, o.change, p.changed_at,
+                 a.packed
              FROM objects o LEFT JOIN blocks b ON b.object = o.object
-             LEFT JOIN password_changes p ON p.object = o.object ",
+             LEFT JOIN password_changes p ON p.object = o.object LEFT JOIN attributes a ON a.object = o.object ",
             $condition
         )
     };
@@ -121,7 +123,8 @@ pub fn after(
 fn changed(reading: &Reading<'_>, row: &Row<'_>) -> Result<ChangedObject, StoreError> {
     let object = stamps::guid(row, 0)?;
     let (kind, domain) = (kind_of(row.text(1)?), row.get(2)?);
-    let (attributes, links) = (attributes(reading, object)?, linked(reading, domain, object)?);
+    let attributes = row.get::<Option<Vec<u8>>>(8)?.as_deref().map(attributes).transpose()?;
+    let links = linked(reading, domain, object)?;
     Ok(ChangedObject {
         object,
         kind: kind.ok_or(StoreError::Foreign { what: "kind of object" })?,
@@ -131,7 +134,7 @@ fn changed(reading: &Reading<'_>, row: &Row<'_>) -> Result<ChangedObject, StoreE
         blocked: row.get(5)?,
         change: row.get(6)?,
         password_changed: row.get(7)?,
-        attributes,
+        attributes: attributes.unwrap_or_default(),
         links,
     })
 }
@@ -140,23 +143,20 @@ fn kind_of(text: &str) -> Option<Kind> {
     KINDS.into_iter().find(|kind| kind_text(*kind) == text)
 }
 
-fn attributes(reading: &Reading<'_>, object: Uuid) -> Result<Vec<(String, StoredValue)>, StoreError> {
-    let sql = "SELECT name, value FROM attributes WHERE object = ?1 AND value IS NOT NULL";
-    let mut select = reading.prepare_cached(sql)?;
-    let mut rows = select.query([object.as_bytes()])?;
-    let mut found = Vec::new();
-    while let Some(row) = &rows.next()? {
-        let name: String = row.get(0)?;
-        // A photo is as large as a hundred objects: whoever shows it reads it by itself.
-        let value = match if name == PHOTO { Value::Octets(Vec::new()) } else { row.get(1)? } {
-            Value::Text(text) => StoredValue::Text(text),
+/// The attributes that have a value. Of a photo only that it is there: it is as large as a hundred objects, so it is read
+/// alone.
+fn attributes(packed: &[u8]) -> Result<Vec<(String, StoredValue)>, StoreError> {
+    let with_value = unpack(packed)?.into_iter().filter_map(|entry| Some((entry.name, entry.value?)));
+    let stored = with_value.map(|(name, value)| {
+        let value = match value {
+            Value::Text(text) => StoredValue::Text(text.into_owned()),
             Value::Integer(number) => StoredValue::Integer(number),
-            Value::Octets(octets) => StoredValue::Octets(octets),
-            Value::Null => return Err(StoreError::Foreign { what: "attribute" }),
+            Value::Octets(octets) => StoredValue::Octets(octets.into_owned()),
+            Value::Elsewhere(_) => StoredValue::Octets(Vec::new()),
         };
-        found.push((name, value));
-    }
-    Ok(found)
+        (name.to_owned(), value)
+    });
+    Ok(stored.collect())
 }
 
 fn linked(reading: &Reading<'_>, domain: i64, source: Uuid) -> Result<Vec<(LinkKind, Uuid)>, StoreError> {

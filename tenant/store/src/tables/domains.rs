@@ -140,7 +140,8 @@ pub fn set_min_iterations(writing: &Writing<'_>, id: i64, iterations: u32) -> Re
 }
 
 /// The tables whose rows belong to an object, by its objectGUID.
-const OF_OBJECTS: [&str; 10] = [
+const OF_OBJECTS: [&str; 11] = [
+    "octets",
     "attributes",
     "signin_names",
     "digests",
@@ -217,7 +218,7 @@ pub fn acknowledge(writing: &Writing<'_>, id: i64, cursor: &str) -> Result<(), S
     writing
         .prepare_cached(
             "UPDATE domains SET acknowledged_before = acknowledged, acknowledged = ?2
-             WHERE id = ?1 AND acknowledged IS NOT ?2",
+             WHERE id = ?1 AND acknowledged IS DISTINCT FROM ?2",
         )?
         .execute((id, cursor))?;
     Ok(())
@@ -246,7 +247,7 @@ pub fn apply_policy(
     for (column, value) in values {
         let Some((stamp, value)) = value else { continue };
         let condition = if replace {
-            format!("({column}_stamp IS NOT ?2 OR {column} IS NOT ?3)")
+            format!("({column}_stamp IS DISTINCT FROM ?2 OR {column} IS DISTINCT FROM ?3)")
         } else {
             format!("({column}_stamp IS NULL OR {column}_stamp < ?2)")
         };

@@ -88,7 +88,7 @@ pub fn drop_unnamed(writing: &Writing<'_>, domain: i64, cycle: Uuid, now: i64) -
     for source in rows.collect::<Result<Vec<Uuid>, _>>()? {
         changes::note_object(writing, source, now)?;
     }
-    let unnamed = "DELETE FROM links WHERE domain = ?1 AND cycle IS NOT ?2 AND present = ?3";
+    let unnamed = "DELETE FROM links WHERE domain = ?1 AND cycle IS DISTINCT FROM ?2 AND present = ?3";
     writing.execute(unnamed, (domain, cycle.as_bytes(), false))?;
     writing.execute(unnamed, (domain, cycle.as_bytes(), true))
 }
@@ -143,7 +143,7 @@ pub fn sources(
 /// Whether any password settings object of a domain applies to any object. Each sign-in needs this, so it reads an
 /// index. SQLite uses the partial index only if the statement contains the kind as a constant.
 pub fn any_applies_to(reading: &Reading<'_>, domain: i64) -> Result<bool, StoreError> {
-    let sql = "SELECT EXISTS (SELECT 1 FROM links INDEXED BY links_applies_to
+    let sql = "SELECT EXISTS (SELECT 1 FROM links
                WHERE domain = ?1 AND what = 'applies-to' AND present = 1)";
     Ok(reading.prepare_cached(sql)?.query_row([domain], |row| row.get(0))?)
 }

@@ -84,7 +84,7 @@ pub fn put(writing: &Writing<'_>, object: &Object) -> Result<(), StoreError> {
 /// The objects of the domain that this full compare has not named, and that were in AD before (present or privileged).
 pub fn unnamed_in(reading: &Reading<'_>, domain: i64, cycle: Uuid) -> Result<Vec<Uuid>, StoreError> {
     let mut statement = reading.prepare_cached(
-        "SELECT object FROM objects WHERE domain = ?1 AND presence IN ('present', 'privileged') AND cycle IS NOT ?2",
+        "SELECT object FROM objects WHERE domain = ?1 AND presence IN ('present', 'privileged') AND cycle IS DISTINCT FROM ?2",
     )?;
     let rows = statement.query_map((domain, cycle.as_bytes()), |row| stamps::guid(row, 0))?;
     rows.collect::<Result<_, _>>()
@@ -93,7 +93,7 @@ pub fn unnamed_in(reading: &Reading<'_>, domain: i64, cycle: Uuid) -> Result<Vec
 /// Number of present accounts of the domain that this full compare has not named.
 pub fn accounts_unnamed_in(reading: &Reading<'_>, domain: i64, cycle: Uuid) -> Result<u64, StoreError> {
     let sql = "SELECT count(*) FROM objects
-               WHERE domain = ?1 AND kind = 'account' AND presence = 'present' AND cycle IS NOT ?2";
+               WHERE domain = ?1 AND kind = 'account' AND presence = 'present' AND cycle IS DISTINCT FROM ?2";
     let count: i64 = reading.prepare_cached(sql)?.query_row((domain, cycle.as_bytes()), |row| row.get(0))?;
     Ok(u64::try_from(count).unwrap_or_default())
 }
@@ -191,6 +191,7 @@ pub fn forget_own(writing: &Writing<'_>, object: Uuid) -> Result<(), StoreError>
     for sql in [
         "DELETE FROM signin_names WHERE object = ?1",
         "DELETE FROM digests WHERE object = ?1",
+        "DELETE FROM octets WHERE object = ?1",
         "DELETE FROM attributes WHERE object = ?1",
         "DELETE FROM lockouts WHERE object = ?1",
         "DELETE FROM known_sources WHERE object = ?1",

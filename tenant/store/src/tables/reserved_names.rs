@@ -2,8 +2,7 @@
 //! once a full compare has brought all of them.
 //! Neighbours: the ingest writes; [`super::names`] decides by them whether a name signs anybody in.
 
-use super::suffixes;
-use crate::engine::OptionalRow as _;
+use super::{attributes, suffixes};
 use crate::{Reading, StoreError, Writing, stamps};
 use landbridge_tenant_rules::names::suffix_of;
 use landbridge_wire::reserved::{NameHash, ReservedAttribute};
@@ -207,18 +206,7 @@ pub fn named_by(
     reading: &Reading<'_>,
     object: Uuid,
 ) -> Result<Vec<(ReservedAttribute, Stamp, Option<String>)>, StoreError> {
-    let mut statement =
-        reading.prepare_cached("SELECT stamp, value FROM attributes WHERE object = ?1 AND name = ?2")?;
-    let mut found = Vec::new();
-    for attribute in ReservedAttribute::ALL {
-        let row = statement
-            .query_row((object.as_bytes(), attribute.as_str()), |row| {
-                Ok((row.get::<Vec<u8>>(0)?, row.get::<Option<String>>(1)?))
-            })
-            .optional()?;
-        if let Some((stamp, value)) = row {
-            found.push((attribute, stamps::from_bytes(&stamp)?, value));
-        }
-    }
-    Ok(found)
+    let texts = attributes::texts(reading, object, ReservedAttribute::ALL.map(ReservedAttribute::as_str))?;
+    let found = ReservedAttribute::ALL.into_iter().zip(texts);
+    Ok(found.filter_map(|(attribute, text)| text.map(|(stamp, text)| (attribute, stamp, text))).collect())
 }

@@ -4,6 +4,8 @@
 //! Neighbours: the ingest asks before it gives an account a name, and declares for a new domain; the administration
 //! adds, removes and lists.
 
+use super::attributes::known;
+use super::attributes::packed::unpack;
 use crate::{Reading, StoreError, Writing, stamps};
 use landbridge_tenant_rules::model::Domain;
 use landbridge_tenant_rules::names::suffix_of;
@@ -136,14 +138,17 @@ fn each_upn(
     mut with: impl FnMut(Uuid, String),
 ) -> Result<(), StoreError> {
     let mut statement = reading.prepare_cached(
-        "SELECT o.object, a.value FROM objects o JOIN attributes a ON a.object = o.object
-         WHERE o.domain = ?1 AND o.kind = 'account' AND o.presence = 'present'
-             AND a.name IN ('user_principal_name', 'alternate_login') AND a.value IS NOT NULL",
+        "SELECT o.object, a.packed FROM objects o JOIN attributes a ON a.object = o.object
+         WHERE o.domain = ?1 AND o.kind = 'account' AND o.presence = 'present'",
     )?;
     let mut rows = statement.query([domain])?;
     while let Some(row) = &rows.next()? {
-        if let Some(name) = of_upn(&row.get::<String>(1)?) {
-            with(stamps::guid(row, 0)?, name);
+        let (object, packed) = (stamps::guid(row, 0)?, row.get::<Vec<u8>>(1)?);
+        let known = known(unpack(&packed)?)?;
+        for upn in [known.user_principal_name, known.alternate_login].into_iter().flatten() {
+            if let Some(name) = of_upn(&upn) {
+                with(object, name);
+            }
         }
     }
     Ok(())

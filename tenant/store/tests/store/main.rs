@@ -9,3 +9,4 @@ mod known_sources;
 mod policies;
 mod reserved_names;
 mod tree;
+mod upgrade;

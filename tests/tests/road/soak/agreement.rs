@@ -5,8 +5,7 @@ use super::deeds::Book;
 use crate::stage::Road;
 use landbridge_tests::lab::Try;
 use landbridge_tests::lab::edits::{DISABLED, Listed, NEVER_EXPIRES};
-use rusqlite::types::FromSql;
-use rusqlite::{Connection, OptionalExtension as _};
+use rusqlite::types::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use uuid::Uuid;
 
@@ -112,13 +111,17 @@ fn accounts_that_differ(
         }
         let ask = "SELECT protected_user FROM objects WHERE object = ?1";
         let protected: bool = tenant.query_row(ask, [guid.as_bytes()], |row| row.get(0)).unwrap();
+        let held = road.tenant.attributes(*guid).unwrap();
+        let text =
+            |name| if let Some(Value::Text(text)) = held.get(name) { Some(text.clone()) } else { None };
+        let number = |name| if let Some(Value::Integer(n)) = held.get(name) { Some(*n) } else { None };
         let there = (
-            attribute::<String>(&tenant, *guid, "sam_account_name"),
-            attribute(&tenant, *guid, "user_principal_name"),
-            attribute(&tenant, *guid, "display_name"),
-            attribute(&tenant, *guid, "user_account_control"),
-            attribute(&tenant, *guid, "account_expires"),
-            attribute(&tenant, *guid, "pwd_last_set"),
+            text("sam_account_name"),
+            text("user_principal_name"),
+            text("display_name"),
+            number("user_account_control"),
+            number("account_expires"),
+            number("pwd_last_set"),
             protected,
         );
         let in_ad = (
@@ -135,11 +138,4 @@ fn accounts_that_differ(
         }
     }
     wrong
-}
-
-/// An attribute's value in the tenant's database; none when it was removed or never sent.
-fn attribute<T: FromSql>(tenant: &Connection, object: Uuid, name: &str) -> Option<T> {
-    let ask = "SELECT value FROM attributes WHERE object = ?1 AND name = ?2";
-    let row = tenant.query_row(ask, (object.as_bytes(), name), |row| row.get::<_, Option<T>>(0));
-    row.optional().unwrap().flatten()
 }
