@@ -89,7 +89,10 @@ pub fn read_through(copy: &Path) -> Result<Contents, StoreError> {
 /// Number of digests in a copy, and number of those that these keys do not open.
 pub fn unreadable(copy: &Path, keys: &SealKeys) -> Result<(u64, u64), StoreError> {
     open(copy)
-        .and_then(|connection| digests::unreadable(&Reading::of(&connection), keys))
+        .and_then(|connection| {
+            let version = file::version(&connection, copy)?;
+            digests::unreadable(&Reading::of(&connection), keys, version)
+        })
         .map_err(|e| e.at(copy))
 }
 

@@ -19,11 +19,11 @@ use uuid::Uuid;
 pub const TABLES: [(&str, &str); 16] = [
     (
         "objects",
-        "object, domain, sid, presence, protected_user, cycle, changed_at, kind, removed_at, privileged, change",
+        "number, object, domain, sid, presence, protected_user, cycle, changed_at, kind, removed_at, privileged, change",
     ),
-    ("attributes", "object, primary_group_id, account_expires, group_type, packed"),
-    ("octets", "object, name, value"),
-    ("signin_names", "name, object, hash"),
+    ("attributes", "number, primary_group_id, account_expires, group_type, packed"),
+    ("octets", "number, name, value"),
+    ("signin_names", "name, number, hash"),
     ("digests", DIGEST_COLUMNS),
     ("lockouts", "object, source, failures, first_at, last_at, locked_until, locks"),
     ("known_sources", "object, hash, seen_at"),
@@ -47,7 +47,7 @@ pub const TABLES: [(&str, &str); 16] = [
     ("reserved_names", "domain, object, attribute, hash, stamp, cycle"),
 ];
 /// The columns of `digests`, those of the key first.
-const DIGEST_COLUMNS: &str = "object, stamp, sealed, set_at";
+const DIGEST_COLUMNS: &str = "number, stamp, sealed, set_at";
 
 /// Seconds in a day.
 const DAY: i64 = 86_400;

@@ -28,11 +28,12 @@
 //! - `tables.rs`: the statements, a file for each table
 //! - `tables/domains.rs`: the domains: names, SID, policies, writer, cursor
 //! - `tables/objects.rs`: accounts, groups, contacts, password settings objects and containers
+//! - `tables/numbers.rs`: the numbers of objects, by which their data is found
 //! - `tables/changes.rs`: the numbers of changes
 //! - `tables/changed_objects.rs`: what has changed since a number
 //! - `tables/attributes.rs`: the attributes of an object, in one row
 //! - `tables/attributes/packed.rs`: names, stamps and values of attributes as the octets of one column
-//! - `tables/homes.rs`: the domain that an objectGUID belongs to for ever
+//! - `tables/homes.rs`: the domain that an objectGUID belongs to for ever, also when its object was erased
 //! - `tables/refused_objects.rs`: objects that a domain uploaded although they belong to another one
 //! - `tables/names.rs`: the sign-in names of accounts, for the lookup
 //! - `tables/suffixes.rs`: which domain declares which UPN suffix

@@ -6,7 +6,7 @@ mod attributes_before;
 
 use crate::error::StoreError;
 use crate::schema::SCHEMA_VERSION;
-use crate::tables::{attributes, domains, objects, suffixes};
+use crate::tables::{attributes, domains, numbers, objects, suffixes};
 use crate::transaction::Writing;
 use attributes_before::pack_attributes;
 use landbridge_tenant_rules::names::names_of;
@@ -339,23 +339,76 @@ const STEPS: [&str; 4] = [
          wrong       INTEGER NOT NULL,
          ends_at     INTEGER NOT NULL
      ) STRICT, WITHOUT ROWID;",
-    // To version 5: the attributes of an object are packed into one row, see `pack_attributes`.
-    "DROP INDEX attributes_primary_group;
+    // To version 5: objects have numbers, by which their data is found, and the attributes of an object are packed into
+    // one row, see `pack_attributes`. The row of an object says which domain it belongs to, `homes` that of erased ones.
+    "DROP INDEX objects_by_change;
+     DROP INDEX objects_by_domain;
+     DROP INDEX objects_by_sid;
+     DROP INDEX objects_removed;
+     DROP INDEX attributes_primary_group;
+     DROP INDEX signin_names_by_object;
+     DROP INDEX signin_names_by_hash;
+     ALTER TABLE objects RENAME TO objects_before;
      ALTER TABLE attributes RENAME TO attributes_before;
+     ALTER TABLE signin_names RENAME TO signin_names_before;
+     ALTER TABLE digests RENAME TO digests_before;
+     CREATE TABLE objects (
+         number          INTEGER PRIMARY KEY,
+         object          BLOB NOT NULL UNIQUE,
+         domain          INTEGER NOT NULL REFERENCES domains(id),
+         sid             TEXT,
+         presence        TEXT NOT NULL,
+         protected_user  INTEGER NOT NULL DEFAULT 0,
+         cycle           BLOB,
+         changed_at      INTEGER NOT NULL,
+         kind            TEXT NOT NULL DEFAULT 'account',
+         removed_at      INTEGER,
+         privileged      INTEGER NOT NULL DEFAULT 0,
+         change          INTEGER NOT NULL DEFAULT 0
+     ) STRICT;
+     INSERT INTO objects (object, domain, sid, presence, protected_user, cycle, changed_at, kind, removed_at, privileged,
+             change)
+         SELECT object, domain, sid, presence, protected_user, cycle, changed_at, kind, removed_at, privileged, change
+         FROM objects_before ORDER BY object;
+     CREATE INDEX objects_by_change ON objects(change, object);
+     CREATE INDEX objects_by_domain ON objects(domain, kind, presence);
+     CREATE INDEX objects_by_sid ON objects(sid) WHERE kind = 'group';
+     CREATE INDEX objects_removed ON objects(removed_at) WHERE removed_at IS NOT NULL;
      CREATE TABLE attributes (
-         object           BLOB PRIMARY KEY REFERENCES objects(object),
+         number           INTEGER PRIMARY KEY REFERENCES objects(number),
          primary_group_id INTEGER,
          account_expires  INTEGER,
          group_type       INTEGER,
          packed           BLOB NOT NULL
-     ) STRICT, WITHOUT ROWID;
+     ) STRICT;
      CREATE INDEX attributes_primary_group ON attributes(primary_group_id) WHERE primary_group_id IS NOT NULL;
      CREATE TABLE octets (
-         object  BLOB NOT NULL REFERENCES objects(object),
+         number  INTEGER NOT NULL REFERENCES objects(number),
          name    TEXT NOT NULL,
          value   BLOB NOT NULL,
-         PRIMARY KEY (object, name)
-     ) STRICT, WITHOUT ROWID;",
+         PRIMARY KEY (number, name)
+     ) STRICT, WITHOUT ROWID;
+     CREATE TABLE signin_names (
+         name    TEXT NOT NULL,
+         number  INTEGER NOT NULL REFERENCES objects(number),
+         hash    BLOB,
+         PRIMARY KEY (name, number)
+     ) STRICT;
+     INSERT INTO signin_names (name, number, hash)
+         SELECT n.name, o.number, n.hash FROM signin_names_before n JOIN objects o ON o.object = n.object;
+     CREATE INDEX signin_names_by_number ON signin_names(number);
+     CREATE INDEX signin_names_by_hash ON signin_names(hash);
+     CREATE TABLE digests (
+         number      INTEGER PRIMARY KEY REFERENCES objects(number),
+         stamp       BLOB NOT NULL,
+         sealed      BLOB NOT NULL,
+         set_at      INTEGER NOT NULL
+     ) STRICT;
+     INSERT INTO digests (number, stamp, sealed, set_at)
+         SELECT o.number, d.stamp, d.sealed, d.set_at FROM digests_before d JOIN objects o ON o.object = d.object;
+     DROP TABLE signin_names_before;
+     DROP TABLE digests_before;
+     DELETE FROM homes WHERE EXISTS (SELECT 1 FROM objects o WHERE o.object = homes.object);",
 ];
 
 /// The oldest version that can be upgraded: the first schema.
@@ -411,12 +464,12 @@ fn declare_suffixes(writing: &Writing<'_>) -> Result<(), StoreError> {
 /// k, and fewer, such as σ and ς. The names have no hash until the key of names is made, at the end of this opening.
 fn derive_names(writing: &Writing<'_>) -> Result<(), StoreError> {
     writing.execute("DELETE FROM signin_names", ())?;
-    let mut insert = writing.prepare_cached("INSERT INTO signin_names (name, object) VALUES (?1, ?2)")?;
+    let mut insert = writing.prepare_cached("INSERT INTO signin_names (name, number) VALUES (?1, ?2)")?;
     for domain in domains::all(writing)? {
         for object in objects::present(writing, domain.id, Kind::Account, usize::MAX)? {
             let names = names_of(&domain, &attributes::of(writing, object)?);
             for name in suffixes::divide(writing, &domain, names)?.0 {
-                insert.execute((name, object.as_bytes()))?;
+                insert.execute((name, numbers::of(writing, object)?))?;
             }
         }
     }

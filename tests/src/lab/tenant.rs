@@ -282,7 +282,7 @@ impl RunningTenant {
     /// The stamp of the digest that its database has of this account: another one after each change of the password.
     /// None: it has no digest.
     pub fn digest_stamp(&self, object: uuid::Uuid) -> Result<Option<Vec<u8>>, LabError> {
-        let ask = "SELECT max(stamp) FROM digests WHERE object = ?1";
+        let ask = "SELECT max(stamp) FROM digests JOIN objects USING (number) WHERE object = ?1";
         let stamp = self.open_database()?.query_row(ask, [object.as_bytes()], |row| row.get(0));
         stamp.map_err(|why| failed("reading the tenant's database", why))
     }
@@ -291,9 +291,11 @@ impl RunningTenant {
     pub fn attributes(&self, object: uuid::Uuid) -> Result<BTreeMap<String, Value>, LabError> {
         let database = self.open_database()?;
         let packed: Option<Vec<u8>> = database
-            .query_row("SELECT packed FROM attributes WHERE object = ?1", [object.as_bytes()], |row| {
-                row.get(0)
-            })
+            .query_row(
+                "SELECT packed FROM attributes JOIN objects USING (number) WHERE object = ?1",
+                [object.as_bytes()],
+                |row| row.get(0),
+            )
             .optional()
             .map_err(|why| failed("reading the tenant's database", why))?;
         let packed = packed.unwrap_or_default();
@@ -302,7 +304,8 @@ impl RunningTenant {
         }
         let entries = unpack(&packed).map_err(|why| failed("reading packed attributes", why))?;
         let read = |entry: Entry<'_>| {
-            let octets = "SELECT value FROM octets WHERE object = ?1 AND name = ?2";
+            let octets =
+                "SELECT value FROM octets JOIN objects USING (number) WHERE object = ?1 AND name = ?2";
             let value = match entry.value {
                 None => Value::Null,
                 Some(Packed::Text(text)) => Value::Text(text.into_owned()),

@@ -36,7 +36,7 @@ fn until(road: &Road, what: &str, is: impl Fn(&Value) -> bool) -> Value {
 fn next_digest(tenant: &rusqlite::Connection, object: uuid::Uuid, before: Option<&[u8]>) -> Vec<u8> {
     let end = Instant::now() + DEADLINE;
     loop {
-        let ask = "SELECT stamp FROM digests WHERE object = ?1";
+        let ask = "SELECT stamp FROM digests JOIN objects USING (number) WHERE object = ?1";
         let now: Option<Vec<u8>> = tenant.query_row(ask, [object.as_bytes()], |row| row.get(0)).ok();
         if let Some(now) = now.filter(|now| Some(now.as_slice()) != before) {
             return now;

@@ -75,7 +75,7 @@ fn assert_phs_is_not_ahead(road: &Road) -> bool {
         rows.query_map([], |r| Ok((r.get(0)?, r.get(1)?))).unwrap().map(Result::unwrap).collect()
     };
     let delivered = stamps(&state, "SELECT guid, password FROM objects WHERE password IS NOT NULL");
-    let held = stamps(&tenant, "SELECT object, stamp FROM digests");
+    let held = stamps(&tenant, "SELECT object, stamp FROM digests JOIN objects USING (number)");
     for (object, stamp) in &delivered {
         assert!(
             held.get(object).is_some_and(|held| held >= stamp),

@@ -18,7 +18,7 @@ use landbridge_tenant_store::policies::is_group;
 use landbridge_tenant_store::tables::attributes::Overwrite;
 use landbridge_tenant_store::tables::password_changes::BELIEVED;
 use landbridge_tenant_store::tables::{
-    attributes, audit, changes, digests, group_policies, homes, links, names, objects, password_changes,
+    attributes, audit, changes, digests, group_policies, links, names, objects, password_changes,
     refused_members, reserved_names, web_sessions,
 };
 use landbridge_tenant_store::{Store, StoreError};
@@ -83,14 +83,11 @@ impl Page<'_> {
             held = None;
         }
         // 2. Ignore an object that left and was never stored: phs uploads every tombstone that it cannot place. Any
-        //    other new object belongs to this domain for ever.
-        if held.is_none() {
-            if is_removed(record.presence) {
-                self.update_reserved(record, None, false)?;
-                outcome.unchanged += 1;
-                return Ok(());
-            }
-            homes::claim(self.writing, record.object, self.domain.id)?;
+        //    other new object belongs to this domain for ever, by its row.
+        if held.is_none() && is_removed(record.presence) {
+            self.update_reserved(record, None, false)?;
+            outcome.unchanged += 1;
+            return Ok(());
         }
         // 3. Store presence and attributes.
         let replace = self.replace && held.as_ref().and_then(|h| h.cycle) != self.full_compare;

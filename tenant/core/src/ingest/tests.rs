@@ -208,7 +208,8 @@ fn a_digest_that_cannot_be_opened_is_wanted_again_and_replaced_by_its_own_stamp(
 fn a_digest_swapped_into_another_row_does_not_open_there() {
     let tenant = Tenant::new();
     tenant.sends(vec![user(1, "one"), user(2, "two")]);
-    let swap = "UPDATE digests SET sealed = (SELECT sealed FROM digests WHERE object = ?1) WHERE object = ?2";
+    let swap = "UPDATE digests SET sealed = (SELECT sealed FROM digests JOIN objects USING (number) WHERE object = ?1)
+                WHERE number = (SELECT number FROM objects WHERE object = ?2)";
     tenant
         .store
         .write("test", |t| Ok(t.raw().execute(swap, (object(1).as_bytes(), object(2).as_bytes()))?))

@@ -404,8 +404,8 @@ async fn a_suffix_of_many_accounts_gives_and_takes_all_of_their_names() {
             let value = Some(Packed::Text(format!("{user}{n}@Example.com").into()));
             Entry { name, stamp: stamp(), value }
         });
-        let insert = "INSERT INTO attributes (object, packed) VALUES (?1, ?2)";
-        rows.execute(insert, (object.as_bytes(), pack(&entries))).unwrap();
+        let insert = "INSERT INTO attributes (number, packed) VALUES (?1, ?2)";
+        rows.execute(insert, (rows.last_insert_rowid(), pack(&entries))).unwrap();
     }
     rows.commit().unwrap();
     let names = || -> i64 {

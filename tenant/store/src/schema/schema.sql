@@ -49,8 +49,11 @@ CREATE TABLE canaries (
 ) STRICT, WITHOUT ROWID;
 
 -- What a phs tells of: accounts, groups, contacts, password settings objects, and the containers that they are in.
+-- The data of an object is found by its number: objects arrive in this order, so new rows are appended. An objectGUID is
+-- random, and each new one touches another page.
 CREATE TABLE objects (
-    object          BLOB PRIMARY KEY,              -- objectGUID
+    number          INTEGER PRIMARY KEY,           -- in the order of arrival
+    object          BLOB NOT NULL UNIQUE,          -- objectGUID
     domain          INTEGER NOT NULL REFERENCES domains(id),
     sid             TEXT,                          -- NULL: it has none
     presence        TEXT NOT NULL,                 -- as wire::upload::Presence
@@ -61,29 +64,30 @@ CREATE TABLE objects (
     removed_at      INTEGER,                       -- since when it is deleted or out of scope
     privileged      INTEGER NOT NULL DEFAULT 0,    -- privileged in AD, and carried because phs's administrator named it
     change          INTEGER NOT NULL DEFAULT 0     -- the number of its last change: microseconds since 1970, or more
-) STRICT, WITHOUT ROWID;
-CREATE INDEX objects_by_change ON objects(change);
+) STRICT;
+CREATE INDEX objects_by_change ON objects(change, object);
 CREATE INDEX objects_by_domain ON objects(domain, kind, presence);
-CREATE INDEX objects_by_sid ON objects(sid);
+-- Primary groups are found by their SID.
+CREATE INDEX objects_by_sid ON objects(sid) WHERE kind = 'group';
 CREATE INDEX objects_removed ON objects(removed_at) WHERE removed_at IS NOT NULL;
 
 -- The attributes of an object: all of them packed, and those that statements search for.
 CREATE TABLE attributes (
-    object           BLOB PRIMARY KEY REFERENCES objects(object),
+    number           INTEGER PRIMARY KEY REFERENCES objects(number),
     primary_group_id INTEGER,
     account_expires  INTEGER,
     group_type       INTEGER,
     packed           BLOB NOT NULL                 -- names, stamps and values, as store::tables::attributes::packed
-) STRICT, WITHOUT ROWID;
+) STRICT;
 -- Who has a group as the primary one is no link.
 CREATE INDEX attributes_primary_group ON attributes(primary_group_id) WHERE primary_group_id IS NOT NULL;
 
 -- Values of attributes that are large, such as photos. Only who asks for one reads it.
 CREATE TABLE octets (
-    object  BLOB NOT NULL REFERENCES objects(object),
+    number  INTEGER NOT NULL REFERENCES objects(number),
     name    TEXT NOT NULL,                         -- as wire::described
     value   BLOB NOT NULL,
-    PRIMARY KEY (object, name)
+    PRIMARY KEY (number, name)
 ) STRICT, WITHOUT ROWID;
 
 -- Values of linked attributes. Either end may be an object that is not known, or not yet; so a link belongs to the domain
@@ -115,11 +119,12 @@ CREATE TABLE group_policies (
 -- then it signs nobody in.
 CREATE TABLE signin_names (
     name    TEXT NOT NULL,                         -- 'user@domain' or 'DOMAIN\user', folded
-    object  BLOB NOT NULL REFERENCES objects(object),
+    number  INTEGER NOT NULL REFERENCES objects(number),
     hash    BLOB,                                  -- keyed hash of the name
-    PRIMARY KEY (name, object)
-) STRICT, WITHOUT ROWID;
-CREATE INDEX signin_names_by_object ON signin_names(object);
+    PRIMARY KEY (name, number)
+) STRICT;
+CREATE INDEX signin_names_by_number ON signin_names(number);
+-- A name that is reserved is known by its hash alone.
 CREATE INDEX signin_names_by_hash ON signin_names(hash);
 
 -- Sign-in names of accounts that are not carried, as keyed hashes: they sign nobody in.
@@ -135,11 +140,11 @@ CREATE TABLE reserved_names (
 CREATE INDEX reserved_names_by_hash ON reserved_names(hash, domain);
 
 CREATE TABLE digests (
-    object      BLOB PRIMARY KEY REFERENCES objects(object),
+    number      INTEGER PRIMARY KEY REFERENCES objects(number),
     stamp       BLOB NOT NULL,                     -- of unicodePwd
-    sealed      BLOB NOT NULL,                     -- crypto::seal over the digest's text
+    sealed      BLOB NOT NULL,                     -- crypto::seal over the digest's text, for this objectGUID
     set_at      INTEGER NOT NULL
-) STRICT, WITHOUT ROWID;
+) STRICT;
 
 -- Counters of the smart lockout: one for each known source with failures, one for all unknown sources.
 CREATE TABLE lockouts (
@@ -425,7 +430,7 @@ CREATE TABLE blocks (
     blocked_at  INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
--- The domain that an objectGUID belongs to for ever, also after the object was erased.
+-- The domain that an objectGUID belongs to for ever, of an object that was erased. Until then `objects` says it.
 CREATE TABLE homes (
     object      BLOB PRIMARY KEY,                  -- objectGUID
     domain      INTEGER NOT NULL REFERENCES domains(id)

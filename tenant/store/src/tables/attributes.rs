@@ -4,6 +4,7 @@
 
 pub mod packed;
 
+use super::numbers;
 use crate::engine::OptionalRow as _;
 use crate::{Reading, StoreError, Writing};
 use landbridge_tenant_rules::model::Attributes;
@@ -49,7 +50,9 @@ pub fn octets(
     name: DescribedName,
 ) -> Result<Option<Vec<u8>>, StoreError> {
     reading
-        .prepare_cached("SELECT value FROM octets WHERE object = ?1 AND name = ?2")?
+        .prepare_cached(
+            "SELECT value FROM octets WHERE number = (SELECT number FROM objects WHERE object = ?1) AND name = ?2",
+        )?
         .query_row((object.as_bytes(), name.row().name), |row| row.get(0))
         .optional()
 }
@@ -99,7 +102,8 @@ pub fn apply(
     new: bool,
 ) -> Result<(bool, Attributes), StoreError> {
     // 1. The stored attributes.
-    let packed = if new { None } else { stored(writing, object)? };
+    let number = numbers::of(writing, object)?;
+    let packed = if new { None } else { stored_of(writing, number)? };
     let mut entries = unpack_or_none(packed.as_deref())?;
     let mut changed = false;
     // 2. Those that AD does not have any more.
@@ -108,7 +112,7 @@ pub fn apply(
         for dropped in entries.extract_if(.., is_dropped) {
             changed = true;
             if has_octets(&dropped) {
-                delete_octets(writing, object, dropped.name)?;
+                delete_octets(writing, number, dropped.name)?;
             }
         }
     }
@@ -120,15 +124,15 @@ pub fn apply(
         let held = before.and_then(|at| entries.get(at));
         let gives_way = match held {
             Some(held) if how == Overwrite::IfNewer => entry.stamp > held.stamp,
-            Some(held) => *held != entry || !has_same_octets(writing, object, name, octets)?,
+            Some(held) => *held != entry || !has_same_octets(writing, number, name, octets)?,
             None => true,
         };
         if !gives_way {
             continue;
         }
         match octets {
-            Some(octets) => put_octets(writing, object, name, octets)?,
-            None if held.is_some_and(has_octets) => delete_octets(writing, object, name)?,
+            Some(octets) => put_octets(writing, number, name, octets)?,
+            None if held.is_some_and(has_octets) => delete_octets(writing, number, name)?,
             None => {}
         }
         before.map(|at| entries.swap_remove(at));
@@ -137,7 +141,7 @@ pub fn apply(
     }
     // 4. The row, once.
     if changed {
-        put(writing, object, &entries)?;
+        put(writing, number, &entries)?;
     }
     Ok((changed, known(entries)?))
 }
@@ -149,30 +153,30 @@ fn has_octets(entry: &Entry<'_>) -> bool {
 /// Whether the stored octets are these. `octets`: none, if the attribute has no octets in their table.
 fn has_same_octets(
     reading: &Reading<'_>,
-    object: Uuid,
+    number: i64,
     name: &str,
     octets: Option<&[u8]>,
 ) -> Result<bool, StoreError> {
     let Some(octets) = octets else { return Ok(true) };
-    let sql = "SELECT value FROM octets WHERE object = ?1 AND name = ?2";
+    let sql = "SELECT value FROM octets WHERE number = ?1 AND name = ?2";
     let held: Option<Vec<u8>> =
-        reading.prepare_cached(sql)?.query_row((object.as_bytes(), name), |row| row.get(0)).optional()?;
+        reading.prepare_cached(sql)?.query_row((number, name), |row| row.get(0)).optional()?;
     Ok(held.as_deref() == Some(octets))
 }
 
 /// Writes the row of an object.
-pub(crate) fn put(writing: &Writing<'_>, object: Uuid, entries: &[Entry<'_>]) -> Result<(), StoreError> {
+pub(crate) fn put(writing: &Writing<'_>, number: i64, entries: &[Entry<'_>]) -> Result<(), StoreError> {
     let searched = |name: &str| {
         let value = entries.iter().find(|entry| entry.name == name).and_then(|entry| entry.value.as_ref());
         if let Some(Value::Integer(number)) = value { Some(*number) } else { None }
     };
-    let sql = "INSERT INTO attributes (object, primary_group_id, account_expires, group_type, packed)
+    let sql = "INSERT INTO attributes (number, primary_group_id, account_expires, group_type, packed)
                VALUES (?1, ?2, ?3, ?4, ?5)
-               ON CONFLICT (object) DO UPDATE SET primary_group_id = excluded.primary_group_id,
+               ON CONFLICT (number) DO UPDATE SET primary_group_id = excluded.primary_group_id,
                    account_expires = excluded.account_expires, group_type = excluded.group_type,
                    packed = excluded.packed";
     writing.prepare_cached(sql)?.execute((
-        object.as_bytes(),
+        number,
         searched("primary_group_id"),
         searched("account_expires"),
         searched("group_type"),
@@ -184,28 +188,36 @@ pub(crate) fn put(writing: &Writing<'_>, object: Uuid, entries: &[Entry<'_>]) ->
 /// Writes octets of an object.
 pub(crate) fn put_octets(
     writing: &Writing<'_>,
-    object: Uuid,
+    number: i64,
     name: &str,
     octets: &[u8],
 ) -> Result<(), StoreError> {
-    let sql = "INSERT INTO octets (object, name, value) VALUES (?1, ?2, ?3)
-               ON CONFLICT (object, name) DO UPDATE SET value = excluded.value";
-    writing.prepare_cached(sql)?.execute((object.as_bytes(), name, octets))?;
+    let sql = "INSERT INTO octets (number, name, value) VALUES (?1, ?2, ?3)
+               ON CONFLICT (number, name) DO UPDATE SET value = excluded.value";
+    writing.prepare_cached(sql)?.execute((number, name, octets))?;
     Ok(())
 }
 
-fn delete_octets(writing: &Writing<'_>, object: Uuid, name: &str) -> Result<(), StoreError> {
-    let sql = "DELETE FROM octets WHERE object = ?1 AND name = ?2";
-    writing.prepare_cached(sql)?.execute((object.as_bytes(), name))?;
+fn delete_octets(writing: &Writing<'_>, number: i64, name: &str) -> Result<(), StoreError> {
+    let sql = "DELETE FROM octets WHERE number = ?1 AND name = ?2";
+    writing.prepare_cached(sql)?.execute((number, name))?;
     Ok(())
 }
 
 /// The packed attributes of an object; none: it has no row.
 fn stored(reading: &Reading<'_>, object: Uuid) -> Result<Option<Vec<u8>>, StoreError> {
     reading
-        .prepare_cached("SELECT packed FROM attributes WHERE object = ?1")?
+        .prepare_cached(
+            "SELECT packed FROM attributes WHERE number = (SELECT number FROM objects WHERE object = ?1)",
+        )?
         .query_row([object.as_bytes()], |row| row.get(0))
         .optional()
+}
+
+/// The same by the number of the object.
+fn stored_of(reading: &Reading<'_>, number: i64) -> Result<Option<Vec<u8>>, StoreError> {
+    let mut select = reading.prepare_cached("SELECT packed FROM attributes WHERE number = ?1")?;
+    select.query_row([number], |row| row.get(0)).optional()
 }
 
 fn unpack_or_none(packed: Option<&[u8]>) -> Result<Vec<Entry<'_>>, StoreError> {

@@ -86,7 +86,7 @@ macro_rules! objects_sql {
             "SELECT o.object, o.kind, o.domain, o.sid, o.presence = 'present', b.object IS NOT NULL, o.change, p.changed_at,
                  a.packed
              FROM objects o LEFT JOIN blocks b ON b.object = o.object
-             LEFT JOIN password_changes p ON p.object = o.object LEFT JOIN attributes a ON a.object = o.object ",
+             LEFT JOIN password_changes p ON p.object = o.object LEFT JOIN attributes a ON a.number = o.number ",
             $condition
         )
     };

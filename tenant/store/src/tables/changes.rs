@@ -32,11 +32,16 @@ pub fn last(reading: &Reading<'_>) -> Result<LastChanges, StoreError> {
 /// whose links arrived before it, has nothing to hold the number: then everything must be read again.
 pub fn note_object(writing: &Writing<'_>, object: Uuid, now: i64) -> Result<(), StoreError> {
     let number = number(writing, now)?;
-    let mut update = writing.prepare_cached("UPDATE objects SET change = ?2 WHERE object = ?1")?;
-    if update.execute((object.as_bytes(), number))? == 0 {
-        return note_forgetting(writing);
+    // 1. A row that has the number is not written again.
+    let mut update =
+        writing.prepare_cached("UPDATE objects SET change = ?2 WHERE object = ?1 AND change <> ?2")?;
+    if update.execute((object.as_bytes(), number))? > 0 {
+        return Ok(());
     }
-    Ok(())
+    // 2. It has the number, or it is not stored.
+    let mut select = writing.prepare_cached("SELECT count(*) FROM objects WHERE object = ?1")?;
+    let stored: i64 = select.query_row([object.as_bytes()], |row| row.get(0))?;
+    if stored > 0 { Ok(()) } else { note_forgetting(writing) }
 }
 
 /// Notes that an application, or the list of domains, was changed.
@@ -52,7 +57,7 @@ pub fn note_forgetting(writing: &Writing<'_>) -> Result<(), StoreError> {
 }
 
 /// The number of this transaction, which is the greatest from now on.
-fn number(writing: &Writing<'_>, now: i64) -> Result<i64, StoreError> {
+pub(super) fn number(writing: &Writing<'_>, now: i64) -> Result<i64, StoreError> {
     if let Some(given) = writing.change() {
         return Ok(given);
     }

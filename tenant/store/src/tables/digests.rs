@@ -2,12 +2,16 @@
 //! bound to table, objectGUID and column.
 //! Neighbours: the ingest stores and erases digests; the sign-in opens them.
 
+use super::numbers;
 use crate::engine::OptionalRow as _;
 use crate::{Reading, StoreError, Writing, stamps};
 use landbridge_crypto::salted_digest::SaltedDigest;
 use landbridge_crypto::seal::{CellAddress, SealKeys};
 use landbridge_wire::upload::Stamp;
 use uuid::Uuid;
+
+/// The first version of the schema in which digests are found by the number of their object.
+const NUMBERED_SINCE: i64 = 5;
 
 /// A sealed digest, read from the database.
 pub struct StoredDigest {
@@ -45,7 +49,7 @@ impl std::fmt::Debug for StoredDigest {
 /// The account's digest, if it has one.
 pub fn find(reading: &Reading<'_>, object: Uuid) -> Result<Option<StoredDigest>, StoreError> {
     let row = reading
-        .prepare_cached("SELECT stamp, sealed, set_at FROM digests WHERE object = ?1")?
+        .prepare_cached("SELECT stamp, sealed, set_at FROM digests WHERE number = (SELECT number FROM objects WHERE object = ?1)")?
         .query_row([object.as_bytes()], |row| {
             Ok((row.get::<Vec<u8>>(0)?, row.get::<Vec<u8>>(1)?, row.get(2)?))
         })
@@ -58,7 +62,7 @@ pub fn find(reading: &Reading<'_>, object: Uuid) -> Result<Option<StoredDigest>,
 pub fn any_of(reading: &Reading<'_>, domain: i64) -> Result<Option<(Uuid, StoredDigest)>, StoreError> {
     let object = reading
         .prepare_cached(
-            "SELECT d.object FROM objects a JOIN digests d ON d.object = a.object
+            "SELECT a.object FROM objects a JOIN digests d ON d.number = a.number
              WHERE a.domain = ?1 AND a.kind = 'account' AND a.presence = 'present' LIMIT 1",
         )?
         .query_row([domain], |row| stamps::guid(row, 0))
@@ -69,13 +73,18 @@ pub fn any_of(reading: &Reading<'_>, domain: i64) -> Result<Option<(Uuid, Stored
 
 /// Number of digests of the domain.
 pub fn count(reading: &Reading<'_>, domain: i64) -> Result<i64, StoreError> {
-    let sql = "SELECT count(*) FROM objects a JOIN digests d ON d.object = a.object WHERE a.domain = ?1";
+    let sql = "SELECT count(*) FROM objects a JOIN digests d ON d.number = a.number WHERE a.domain = ?1";
     Ok(reading.prepare_cached(sql)?.query_row([domain], |row| row.get(0))?)
 }
 
-/// Number of digests, and number of those that these keys do not open.
-pub fn unreadable(reading: &Reading<'_>, keys: &SealKeys) -> Result<(u64, u64), StoreError> {
-    let mut statement = reading.prepare_cached("SELECT object, stamp, sealed, set_at FROM digests")?;
+/// Number of digests, and number of those that these keys do not open. `version`: of the schema, for a copy that no
+/// upgrade has reached.
+pub fn unreadable(reading: &Reading<'_>, keys: &SealKeys, version: i64) -> Result<(u64, u64), StoreError> {
+    let mut statement = reading.prepare_cached(if version < NUMBERED_SINCE {
+        "SELECT object, stamp, sealed, set_at FROM digests"
+    } else {
+        "SELECT o.object, d.stamp, d.sealed, d.set_at FROM digests d JOIN objects o ON o.number = d.number"
+    })?;
     let mut rows = statement.query(())?;
     let (mut all, mut closed) = (0, 0);
     while let Some(row) = &rows.next()? {
@@ -97,7 +106,7 @@ pub fn with_fewer_iterations(
     iterations: u32,
 ) -> Result<u64, StoreError> {
     let mut statement = reading.prepare_cached(
-        "SELECT d.object, d.stamp, d.sealed, d.set_at FROM objects a JOIN digests d ON d.object = a.object
+        "SELECT a.object, d.stamp, d.sealed, d.set_at FROM objects a JOIN digests d ON d.number = a.number
          WHERE a.domain = ?1 AND a.kind = 'account' AND a.presence = 'present'",
     )?;
     let mut rows = statement.query([domain])?;
@@ -123,16 +132,17 @@ pub fn put(
     let sealed = keys.seal(&place(&object), digest.to_text().as_bytes()).map_err(StoreError::Seal)?;
     writing
         .prepare_cached(
-            "INSERT INTO digests (object, stamp, sealed, set_at) VALUES (?1, ?2, ?3, ?4)
-             ON CONFLICT (object) DO UPDATE SET stamp = excluded.stamp, sealed = excluded.sealed, set_at = excluded.set_at",
+            "INSERT INTO digests (number, stamp, sealed, set_at) VALUES (?1, ?2, ?3, ?4)
+             ON CONFLICT (number) DO UPDATE SET stamp = excluded.stamp, sealed = excluded.sealed, set_at = excluded.set_at",
         )?
-        .execute((object.as_bytes(), stamps::to_bytes(stamp), sealed, now))?;
+        .execute((numbers::of(writing, object)?, stamps::to_bytes(stamp), sealed, now))?;
     Ok(())
 }
 
 /// Erases an account's digest and stamp. False: there was none.
 pub fn erase(writing: &Writing<'_>, object: Uuid) -> Result<bool, StoreError> {
-    Ok(writing.prepare_cached("DELETE FROM digests WHERE object = ?1")?.execute([object.as_bytes()])? > 0)
+    let sql = "DELETE FROM digests WHERE number = (SELECT number FROM objects WHERE object = ?1)";
+    Ok(writing.prepare_cached(sql)?.execute([object.as_bytes()])? > 0)
 }
 
 fn place(object: &Uuid) -> CellAddress<'_> {

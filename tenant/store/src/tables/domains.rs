@@ -139,12 +139,10 @@ pub fn set_min_iterations(writing: &Writing<'_>, id: i64, iterations: u32) -> Re
     Ok(())
 }
 
+/// The tables whose rows belong to an object, by its number.
+const OF_NUMBERS: [&str; 4] = ["octets", "attributes", "signin_names", "digests"];
 /// The tables whose rows belong to an object, by its objectGUID.
-const OF_OBJECTS: [&str; 11] = [
-    "octets",
-    "attributes",
-    "signin_names",
-    "digests",
+const OF_OBJECTS: [&str; 7] = [
     "lockouts",
     "known_sources",
     "ad_budget",
@@ -182,6 +180,11 @@ pub fn remove(writing: &Writing<'_>, id: i64, now: i64) -> Result<usize, StoreEr
     super::apps::remove_domain(writing, id, now)?;
     for session in web_sessions::of_domain(writing, id)? {
         web_sessions::end(writing, session, now)?;
+    }
+    for table in OF_NUMBERS {
+        let sql =
+            format!("DELETE FROM {table} WHERE number IN (SELECT number FROM objects WHERE domain = ?1)");
+        rows += writing.execute(&sql, [id])?;
     }
     for table in OF_OBJECTS {
         let sql =

@@ -54,9 +54,9 @@ const ALL_GROUPS: &str = groups_sql!("", "");
 /// groupType has its topmost bit set in security groups, and 2 in global ones (MS-ADTS 2.2.12): 0x80000002.
 const GLOBAL_SECURITY_GROUPS: &str = groups_sql!(
     "AND NOT EXISTS (SELECT 1 FROM attributes a
-                     WHERE a.object = g.object AND a.group_type & 2147483650 <> 2147483650)",
-    "AND NOT EXISTS (SELECT 1 FROM attributes a
-                     WHERE a.object = l.source AND a.group_type & 2147483650 <> 2147483650)"
+                     WHERE a.number = g.number AND a.group_type & 2147483650 <> 2147483650)",
+    "AND NOT EXISTS (SELECT 1 FROM objects o JOIN attributes a ON a.number = o.number
+                     WHERE o.object = l.source AND a.group_type & 2147483650 <> 2147483650)"
 );
 
 /// The groups that an object is in, directly or through other groups. None: more than [`MOST_GROUPS`].
@@ -85,7 +85,7 @@ macro_rules! members_sql {
     () => {
         "SELECT target FROM links WHERE source = ?1 AND what = 'member' AND domain = ?2 AND present = 1
          UNION
-         SELECT a.object FROM attributes a JOIN objects o ON o.object = a.object
+         SELECT o.object FROM attributes a JOIN objects o ON o.number = a.number
          WHERE a.primary_group_id = ?3 AND o.domain + 0 = ?2 AND o.presence = 'present'"
     };
 }

@@ -2,6 +2,7 @@
 //! accounts have names. Each has its keyed hash, by which [`super::reserved_names`] finds it.
 //! Neighbours: the ingest writes; the sign-in and the directory look names up.
 
+use super::numbers;
 use super::reserved_names::{self, Conflict};
 use crate::{Reading, StoreError, Writing, stamps};
 use landbridge_tenant_rules::names::{Whose, folded};
@@ -17,23 +18,25 @@ pub fn set(
     before: &[String],
     names: &[String],
 ) -> Result<(), StoreError> {
-    let mut drop = writing.prepare_cached("DELETE FROM signin_names WHERE name = ?1 AND object = ?2")?;
+    let number = numbers::of(writing, object)?;
+    let mut drop = writing.prepare_cached("DELETE FROM signin_names WHERE name = ?1 AND number = ?2")?;
     for name in before.iter().filter(|name| !names.contains(name)) {
-        drop.execute((name, object.as_bytes()))?;
+        drop.execute((name, number))?;
     }
     let mut add = writing.prepare_cached(
-        "INSERT INTO signin_names (name, object, hash) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING",
+        "INSERT INTO signin_names (name, number, hash) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING",
     )?;
     for name in names.iter().filter(|name| !before.contains(name)) {
-        add.execute((name, object.as_bytes(), key.hash(name).as_bytes()))?;
+        add.execute((name, number, key.hash(name).as_bytes()))?;
     }
     Ok(())
 }
 
 /// The names of an account, sorted.
 pub fn of(reading: &Reading<'_>, object: Uuid) -> Result<Vec<String>, StoreError> {
-    let mut statement =
-        reading.prepare_cached("SELECT name FROM signin_names WHERE object = ?1 ORDER BY name")?;
+    let mut statement = reading.prepare_cached(
+        "SELECT name FROM signin_names WHERE number = (SELECT number FROM objects WHERE object = ?1) ORDER BY name",
+    )?;
     let rows = statement.query_map([object.as_bytes()], |row| row.get(0))?;
     rows.collect::<Result<_, _>>()
 }
@@ -41,14 +44,14 @@ pub fn of(reading: &Reading<'_>, object: Uuid) -> Result<Vec<String>, StoreError
 /// The accounts with this sign-in name, at most two: more make no difference. `folded` is the result of
 /// [`landbridge_tenant_rules::names::folded`].
 pub fn holders(reading: &Reading<'_>, folded: &str) -> Result<Vec<Uuid>, StoreError> {
-    let mut statement = reading.prepare_cached("SELECT object FROM signin_names WHERE name = ?1 LIMIT 2")?;
-    let rows = statement.query_map([folded], |row| stamps::guid(row, 0))?;
-    rows.collect::<Result<_, _>>()
+    all_holders(reading, folded, 2)
 }
 
-/// The accounts with this sign-in name, at most `limit`, for an administrator.
+/// The accounts with this sign-in name, at most `limit`.
 pub fn all_holders(reading: &Reading<'_>, folded: &str, limit: u32) -> Result<Vec<Uuid>, StoreError> {
-    let mut statement = reading.prepare_cached("SELECT object FROM signin_names WHERE name = ?1 LIMIT ?2")?;
+    let mut statement = reading.prepare_cached(
+        "SELECT o.object FROM signin_names n JOIN objects o ON o.number = n.number WHERE n.name = ?1 LIMIT ?2",
+    )?;
     let rows = statement.query_map((folded, limit), |row| stamps::guid(row, 0))?;
     rows.collect::<Result<_, _>>()
 }

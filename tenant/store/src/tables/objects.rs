@@ -3,8 +3,8 @@
 //! Neighbours: the ingest writes; [`super::attributes`] has the attributes of each object, [`super::names`] the names
 //! that accounts sign in with, [`super::links`] the links between objects.
 
-use super::{attributes, changes};
-use crate::engine::OptionalRow as _;
+use super::{attributes, changes, homes};
+use crate::engine::{OptionalRow as _, params};
 use crate::{Reading, StoreError, Writing, stamps};
 use landbridge_tenant_rules::model::{Attributes, KINDS, Object, is_removed, kind_text, presence_text};
 use landbridge_wire::upload::{Kind, Presence};
@@ -56,28 +56,45 @@ pub fn present_account(reading: &Reading<'_>, object: Uuid) -> Result<Option<Obj
     Ok(found.filter(|found| found.kind == Kind::Account && found.presence == Presence::Present))
 }
 
-/// Stores an object; replaces its row.
+/// Stores an object; replaces its row. A new one has the number of this transaction's change from the start, so that no
+/// index is written twice.
 pub fn put(writing: &Writing<'_>, object: &Object) -> Result<(), StoreError> {
-    writing
-        .prepare_cached(
-            "INSERT INTO objects (object, domain, sid, presence, protected_user, cycle, changed_at, kind, removed_at, privileged)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
-             ON CONFLICT (object) DO UPDATE SET domain = excluded.domain, sid = excluded.sid, presence = excluded.presence,
-                 protected_user = excluded.protected_user, cycle = excluded.cycle, changed_at = excluded.changed_at,
-                 kind = excluded.kind, removed_at = excluded.removed_at, privileged = excluded.privileged",
-        )?
-        .execute((
-            object.object.as_bytes(),
-            object.domain,
-            &object.sid,
-            presence_text(object.presence),
-            object.protected_user,
-            object.cycle.map(|c| *c.as_bytes()),
-            object.changed_at,
-            kind_text(object.kind),
-            object.removed_at,
-            object.privileged,
-        ))?;
+    let cycle = object.cycle.map(|c| *c.as_bytes());
+    let (presence, kind) = (presence_text(object.presence), kind_text(object.kind));
+    let update = "UPDATE objects SET domain = ?2, sid = ?3, presence = ?4, protected_user = ?5, cycle = ?6,
+                      changed_at = ?7, kind = ?8, removed_at = ?9, privileged = ?10 WHERE object = ?1";
+    let updated = writing.prepare_cached(update)?.execute((
+        object.object.as_bytes(),
+        object.domain,
+        &object.sid,
+        presence,
+        object.protected_user,
+        cycle,
+        object.changed_at,
+        kind,
+        object.removed_at,
+        object.privileged,
+    ))?;
+    if updated > 0 {
+        return Ok(());
+    }
+    let insert =
+        "INSERT INTO objects (object, domain, sid, presence, protected_user, cycle, changed_at, kind,
+                      removed_at, privileged, change) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)";
+    let change = changes::number(writing, object.changed_at)?;
+    writing.prepare_cached(insert)?.execute(params![
+        object.object.as_bytes(),
+        object.domain,
+        object.sid,
+        presence,
+        object.protected_user,
+        cycle,
+        object.changed_at,
+        kind,
+        object.removed_at,
+        object.privileged,
+        change,
+    ])?;
     Ok(())
 }
 
@@ -177,7 +194,7 @@ pub fn walk(
     Ok(found)
 }
 
-/// Deletes an object and all its rows in other tables, but its home and its block. For an object whose grace time is
+/// Deletes an object and all its rows in other tables, but its block; its home stays. For an object whose grace time is
 /// over, and for one whose kind is another one by now.
 pub fn forget(writing: &Writing<'_>, object: Uuid) -> Result<(), StoreError> {
     forget_own(writing, object)?;
@@ -188,11 +205,12 @@ pub fn forget(writing: &Writing<'_>, object: Uuid) -> Result<(), StoreError> {
 /// The same, but the links from other objects to it stay: they are what its groups say of it. For an object that moves
 /// to another domain, where its old data has no meaning.
 pub fn forget_own(writing: &Writing<'_>, object: Uuid) -> Result<(), StoreError> {
+    homes::keep(writing, object)?;
     for sql in [
-        "DELETE FROM signin_names WHERE object = ?1",
-        "DELETE FROM digests WHERE object = ?1",
-        "DELETE FROM octets WHERE object = ?1",
-        "DELETE FROM attributes WHERE object = ?1",
+        "DELETE FROM signin_names WHERE number = (SELECT number FROM objects WHERE object = ?1)",
+        "DELETE FROM digests WHERE number = (SELECT number FROM objects WHERE object = ?1)",
+        "DELETE FROM octets WHERE number = (SELECT number FROM objects WHERE object = ?1)",
+        "DELETE FROM attributes WHERE number = (SELECT number FROM objects WHERE object = ?1)",
         "DELETE FROM lockouts WHERE object = ?1",
         "DELETE FROM known_sources WHERE object = ?1",
         "DELETE FROM ad_budget WHERE object = ?1",

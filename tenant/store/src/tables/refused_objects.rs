@@ -60,8 +60,10 @@ pub fn count(reading: &Reading<'_>, domain: i64, since: i64) -> Result<i64, Stor
 /// at most [`MOST`].
 pub fn of(reading: &Reading<'_>, domain: i64, home: i64) -> Result<Vec<RefusedObject>, StoreError> {
     let mut statement = reading.prepare_cached(
-        "SELECT r.object, r.first_at, r.last_at FROM refused_objects r JOIN homes h ON h.object = r.object
-         WHERE r.domain = ?1 AND h.domain = ?2 ORDER BY r.last_at DESC, r.object",
+        "SELECT r.object, r.first_at, r.last_at FROM refused_objects r
+         WHERE r.domain = ?1 AND coalesce((SELECT o.domain FROM objects o WHERE o.object = r.object),
+                                          (SELECT h.domain FROM homes h WHERE h.object = r.object)) = ?2
+         ORDER BY r.last_at DESC, r.object",
     )?;
     let rows = statement.query_map((domain, home), |row| {
         Ok(RefusedObject { object: stamps::guid(row, 0)?, first_at: row.get(1)?, last_at: row.get(2)? })

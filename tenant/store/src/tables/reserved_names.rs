@@ -118,10 +118,10 @@ pub fn set_since(writing: &Writing<'_>, domain: i64, since: Option<i64>) -> Resu
 pub fn is_reserved(reading: &Reading<'_>, name: &str, holder: Uuid) -> Result<bool, StoreError> {
     let mut statement = reading.prepare_cached(
         "SELECT DISTINCT r.domain, r.domain = o.domain FROM signin_names n
-         JOIN objects o ON o.object = n.object
-         JOIN reserved_names r ON r.hash = n.hash AND r.object <> n.object
+         JOIN objects o ON o.number = n.number
+         JOIN reserved_names r ON r.hash = n.hash AND r.object <> o.object
          JOIN domains d ON d.id = r.domain
-         WHERE n.name = ?1 AND n.object = ?2 AND d.reserved_since IS NOT NULL",
+         WHERE n.name = ?1 AND o.object = ?2 AND d.reserved_since IS NOT NULL",
     )?;
     let rows = statement.query_map((name, holder.as_bytes()), |row| Ok((row.get(0)?, row.get(1)?)))?;
     let domains: Vec<(i64, bool)> = rows.collect::<Result<_, _>>()?;
@@ -141,7 +141,9 @@ fn may_have(reading: &Reading<'_>, domain: i64, name: &str) -> Result<bool, Stor
 
 /// All conflicts of names that hold, sorted; at most `limit`.
 pub fn all(reading: &Reading<'_>, limit: u32) -> Result<Vec<Conflict>, StoreError> {
-    conflicts(reading, "d.reserved_since IS NOT NULL LIMIT ?1", [limit])
+    // By the domains, so that the reserved names are read and not all names.
+    let condition = "r.domain IN (SELECT id FROM domains WHERE reserved_since IS NOT NULL) LIMIT ?1";
+    conflicts(reading, condition, [limit])
 }
 
 /// The conflicts that the reserved names of this domain cause, also while they do not hold yet; at most `limit`.
@@ -151,7 +153,7 @@ pub fn of_domain(reading: &Reading<'_>, domain: i64, limit: u32) -> Result<Vec<C
 
 /// The conflicts of this carried account that hold; at most `limit`.
 pub fn of_holder(reading: &Reading<'_>, object: Uuid, limit: u32) -> Result<Vec<Conflict>, StoreError> {
-    let condition = "n.object = ?1 AND d.reserved_since IS NOT NULL LIMIT ?2";
+    let condition = "o.object = ?1 AND d.reserved_since IS NOT NULL LIMIT ?2";
     conflicts(reading, condition, (object.as_bytes(), limit))
 }
 
@@ -172,11 +174,11 @@ fn conflicts(
     parameters: impl crate::engine::Parameters,
 ) -> Result<Vec<Conflict>, StoreError> {
     let mut statement = reading.prepare_cached(&format!(
-        "SELECT n.name, n.object, r.object, d.dns_name, r.domain, r.domain = o.domain
+        "SELECT n.name, o.object, r.object, d.dns_name, r.domain, r.domain = o.domain
          FROM reserved_names r
          JOIN domains d ON d.id = r.domain
-         JOIN signin_names n ON n.hash = r.hash AND n.object <> r.object
-         JOIN objects o ON o.object = n.object
+         JOIN signin_names n ON n.hash = r.hash
+         JOIN objects o ON o.number = n.number AND o.object <> r.object
          WHERE {condition}"
     ))?;
     let rows = statement.query_map(parameters, |row| {

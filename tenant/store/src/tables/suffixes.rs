@@ -138,7 +138,7 @@ fn each_upn(
     mut with: impl FnMut(Uuid, String),
 ) -> Result<(), StoreError> {
     let mut statement = reading.prepare_cached(
-        "SELECT o.object, a.packed FROM objects o JOIN attributes a ON a.object = o.object
+        "SELECT o.object, a.packed FROM objects o JOIN attributes a ON a.number = o.number
          WHERE o.domain = ?1 AND o.kind = 'account' AND o.presence = 'present'",
     )?;
     let mut rows = statement.query([domain])?;

@@ -169,7 +169,8 @@ pub fn of_domain(reading: &Reading<'_>, domain: i64) -> Result<Vec<Uuid>, StoreE
 /// Accounts with sessions whose accountExpires is over at `now`.
 pub fn of_expired_accounts(reading: &Reading<'_>, now: i64) -> Result<Vec<Uuid>, StoreError> {
     let Some(now) = filetime(now) else { return Ok(Vec::new()) };
-    let sql = "SELECT DISTINCT s.object FROM web_sessions s JOIN attributes a ON a.object = s.object
+    let sql = "SELECT DISTINCT s.object FROM web_sessions s JOIN objects o ON o.object = s.object
+               JOIN attributes a ON a.number = o.number
                WHERE a.account_expires > 0 AND a.account_expires <= ?1";
     ids(reading, sql, [now])
 }

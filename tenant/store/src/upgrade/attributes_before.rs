@@ -9,34 +9,34 @@ use crate::transaction::Writing;
 use landbridge_wire::described::{DescribedName, Syntax};
 use rusqlite::Connection;
 use rusqlite::types::Value as Column;
-use uuid::Uuid;
 
 /// A row of an older version: name, stamp, value.
 type Row = (String, Vec<u8>, Column);
 
-/// Packs all rows of `attributes_before`, and drops this table. The rows of one object are in memory at a time.
+/// Packs all rows of `attributes_before`, and drops this table and that of the objects of before. The rows of one object are in memory at a time.
 pub(super) fn pack_attributes(connection: &Connection, writing: &Writing<'_>) -> Result<(), StoreError> {
     {
-        let sql = "SELECT object, name, stamp, value FROM attributes_before ORDER BY object, name";
+        let sql = "SELECT o.number, a.name, a.stamp, a.value FROM attributes_before a
+                   JOIN objects o ON o.object = a.object ORDER BY a.object, a.name";
         let mut select = connection.prepare(sql)?;
         let mut rows = select.query([])?;
-        let (mut of, mut held) = (Uuid::nil(), Vec::new());
+        let (mut of, mut held) = (0, Vec::new());
         while let Some(row) = rows.next()? {
-            let object = Uuid::from_bytes(row.get(0)?);
-            if object != of {
+            let number = row.get(0)?;
+            if number != of {
                 pack_object(writing, of, &held)?;
-                (of, held) = (object, Vec::new());
+                (of, held) = (number, Vec::new());
             }
             held.push((row.get(1)?, row.get(2)?, row.get(3)?));
         }
         pack_object(writing, of, &held)?;
     }
-    connection.execute_batch("DROP TABLE attributes_before")?;
+    connection.execute_batch("DROP TABLE attributes_before; DROP TABLE objects_before")?;
     Ok(())
 }
 
 /// Writes the row of an object, and its large octets. A name that this build does not know is kept as it is.
-fn pack_object(writing: &Writing<'_>, object: Uuid, held: &[Row]) -> Result<(), StoreError> {
+fn pack_object(writing: &Writing<'_>, number: i64, held: &[Row]) -> Result<(), StoreError> {
     if held.is_empty() {
         return Ok(());
     }
@@ -49,7 +49,7 @@ fn pack_object(writing: &Writing<'_>, object: Uuid, held: &[Row]) -> Result<(), 
             Column::Integer(number) => Some(Value::Integer(*number)),
             Column::Text(text) => Some(Value::Text(text.as_str().into())),
             Column::Blob(octets) if is_large() => {
-                put_octets(writing, object, name, octets)?;
+                put_octets(writing, number, name, octets)?;
                 Some(Value::Elsewhere(octets.len() as u64))
             }
             Column::Blob(octets) => Some(Value::Octets(octets.as_slice().into())),
@@ -57,5 +57,5 @@ fn pack_object(writing: &Writing<'_>, object: Uuid, held: &[Row]) -> Result<(), 
         };
         entries.push(Entry { name, stamp: stamps::from_bytes(stamp)?, value });
     }
-    put(writing, object, &entries)
+    put(writing, number, &entries)
 }

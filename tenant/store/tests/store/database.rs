@@ -423,7 +423,7 @@ fn an_erased_digest_leaves_nothing_in_the_file() {
         .store
         .read(|c| {
             Ok(c.raw().query_row(
-                "SELECT sealed FROM digests WHERE object = ?1",
+                "SELECT sealed FROM digests JOIN objects USING (number) WHERE object = ?1",
                 [object.as_bytes()],
                 |r| r.get(0),
             )?)

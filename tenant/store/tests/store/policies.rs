@@ -248,9 +248,9 @@ fn in_a_large_domain_the_questions_cost_little_beside_a_derivation() {
     tenant
         .store
         .write("test", |tx| {
-            let mut row = tx
-                .raw()
-                .prepare("INSERT INTO objects VALUES (?1, ?2, ?3, 'present', 0, NULL, 1, ?4, NULL, 0, 0)")?;
+            let mut row = tx.raw().prepare(
+                "INSERT INTO objects VALUES (NULL, ?1, ?2, ?3, 'present', 0, NULL, 1, ?4, NULL, 0, 0)",
+            )?;
             let mut edge = tx
                 .raw()
                 .prepare("INSERT OR IGNORE INTO links VALUES (?1, ?2, ?3, ?4, zeroblob(28), 1, NULL)")?;

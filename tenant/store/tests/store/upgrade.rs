@@ -115,7 +115,7 @@ fn as_version_2(tenant: &Tenant, path: &Path) {
 }
 
 fn copy_attributes(new: &landbridge_tenant_store::Reading<'_>, old: &Connection, object: Uuid) {
-    let ask = "SELECT packed FROM attributes WHERE object = ?1";
+    let ask = "SELECT packed FROM attributes JOIN objects USING (number) WHERE object = ?1";
     let packed: Vec<u8> =
         new.raw().query_row(ask, [object.as_bytes()], |row| row.get(0)).unwrap_or_else(|_| vec![1, 0, 0]);
     for entry in unpack(&packed).unwrap() {
@@ -135,7 +135,7 @@ fn copy_attributes(new: &landbridge_tenant_store::Reading<'_>, old: &Connection,
 }
 
 fn copy_digest(new: &landbridge_tenant_store::Reading<'_>, old: &Connection, object: Uuid) {
-    let ask = "SELECT stamp, sealed FROM digests WHERE object = ?1";
+    let ask = "SELECT stamp, sealed FROM digests JOIN objects USING (number) WHERE object = ?1";
     let read = |row: &rusqlite::Row<'_>| Ok((row.get::<_, Vec<u8>>(0)?, row.get::<_, Vec<u8>>(1)?));
     if let Ok((stamp, sealed)) = new.raw().query_row(ask, [object.as_bytes()], read) {
         let row = (object.as_bytes(), stamp, sealed);

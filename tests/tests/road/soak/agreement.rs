@@ -87,7 +87,7 @@ fn accounts_that_differ(
         rows.map(|row| Uuid::from_bytes(row.unwrap())).collect()
     };
     let present = all("SELECT object FROM objects WHERE presence = 'present' AND kind = 'account'");
-    let digests = all("SELECT object FROM digests");
+    let digests = all("SELECT object FROM digests JOIN objects USING (number)");
     let mut wrong = Vec::new();
     for stranger in present.iter().filter(|object| !listed.iter().any(|one| one.guid == **object)) {
         wrong.push(format!("{stranger} is present, and the DC has no such person"));

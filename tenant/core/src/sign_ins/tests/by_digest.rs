@@ -237,7 +237,8 @@ fn a_changed_password_is_accepted_and_the_old_one_refused() {
 #[test]
 fn a_digest_moved_into_another_accounts_row_signs_nobody_in_and_raises_an_alarm() {
     let tenant = three();
-    let swap = "UPDATE digests SET sealed = (SELECT sealed FROM digests WHERE object = ?1) WHERE object = ?2";
+    let swap = "UPDATE digests SET sealed = (SELECT sealed FROM digests JOIN objects USING (number) WHERE object = ?1)
+                WHERE number = (SELECT number FROM objects WHERE object = ?2)";
     tenant
         .store
         .write("test", |t| Ok(t.raw().execute(swap, (object(1).as_bytes(), object(2).as_bytes()))?))
@@ -254,7 +255,7 @@ fn a_digest_moved_into_another_accounts_row_signs_nobody_in_and_raises_an_alarm(
 #[test]
 fn a_name_moved_to_another_account_in_the_database_takes_that_accounts_password_only() {
     let tenant = three();
-    let steal = "UPDATE signin_names SET object = ?2 WHERE name = 'corp\\user1'";
+    let steal = "UPDATE signin_names SET number = (SELECT number FROM objects WHERE object = ?2) WHERE name = 'corp\\user1'";
     tenant
         .store
         .write("test", |t| Ok(t.raw().execute(&steal.replace("?2", "?1"), [object(2).as_bytes()])?))

@@ -263,7 +263,7 @@ fn a_backup_is_one_state_of_a_database_that_is_being_written() {
 fn what_was_erased_is_in_no_page_of_a_backup() {
     let place = Place::new();
     let sealed = |n: u128| -> Vec<u8> {
-        let ask = "SELECT sealed FROM digests WHERE object = ?1";
+        let ask = "SELECT sealed FROM digests JOIN objects USING (number) WHERE object = ?1";
         let read = |reading: &Reading<'_>| {
             Ok(reading.raw().query_row(ask, [object(n).as_bytes()], |row| row.get(0))?)
         };
