@@ -14,6 +14,7 @@
 //! - `schema/schema.sql`: the present schema
 //! - `schema/version_1.sql`: the schema of version 1, for the test of the upgrade
 //! - `schema/version_2.sql`: the schema of version 2, for the test of the upgrade
+//! - `schema/version_4.sql`: the schema of version 4, for the test of the upgrade
 //! - `upgrade.rs`: the steps from older versions to the present one
 //! - `upgrade/attributes_before.rs`: packs the attributes that older versions have in a row each
 //! - `file.rs`: makes and opens the file; checks its permissions, owner, version and integrity

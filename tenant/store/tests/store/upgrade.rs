@@ -1,8 +1,8 @@
 //! The upgrade of a database that holds everything an object can have.
 
 use landbridge_tenant_fixture::*;
-use landbridge_tenant_store::tables::attributes;
 use landbridge_tenant_store::tables::attributes::packed::{Value, unpack};
+use landbridge_tenant_store::tables::{attributes, homes, names};
 use landbridge_tenant_store::{SCHEMA_VERSION, Store, stamps};
 use landbridge_wire::bounded::{Blob, List, Text};
 use landbridge_wire::described::{Described, DescribedName, DescribedValue, Syntax};
@@ -82,14 +82,19 @@ fn held(tenant: &Tenant) -> Vec<String> {
     tenant.dump().into_iter().filter(|line| of_objects.iter().any(|start| line.starts_with(start))).collect()
 }
 
-/// Writes the same objects as a program of version 2 left them: an attribute a row.
-fn as_version_2(tenant: &Tenant, path: &Path) {
+/// Writes the same objects as a program of version 2 or 4 left them: an attribute a row, under objectGUIDs.
+fn as_older(version: i64, tenant: &Tenant, path: &Path) {
+    let (schema, table) = match version {
+        2 => (include_str!("../../src/schema/version_2.sql"), "accounts"),
+        _ => (include_str!("../../src/schema/version_4.sql"), "objects"),
+    };
     let old = Connection::open(path).unwrap();
     std::fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
-    old.execute_batch(include_str!("../../src/schema/version_2.sql")).unwrap();
+    old.execute_batch(schema).unwrap();
+    old.pragma_update(None, "user_version", version).unwrap();
     old.execute_batch(
-        "PRAGMA application_id = 0x4c42544e; PRAGMA user_version = 2;
-         INSERT INTO tenant VALUES (1, zeroblob(16), zeroblob(16), 1);
+        "PRAGMA application_id = 0x4c42544e;
+         INSERT INTO tenant (only_row, id, generation, created_at) VALUES (1, zeroblob(16), zeroblob(16), 1);
          INSERT INTO domains (id, dns_name, netbios_name, sid, min_iterations, added_at)
              VALUES (1, 'corp.example.com', 'CORP', 'S-1-5-21-1-2-3', 1000, 1);",
     )
@@ -101,12 +106,23 @@ fn as_version_2(tenant: &Tenant, path: &Path) {
         while let Some(row) = rows.next().unwrap() {
             let (object, sid, presence): ([u8; 16], String, String) =
                 (row.get(0).unwrap(), row.get(1).unwrap(), row.get(2).unwrap());
-            let insert =
-                "INSERT INTO accounts (object, domain, sid, presence, changed_at) VALUES (?1, 1, ?2, ?3, 5)";
-            old.execute(insert, (object, sid, presence)).unwrap();
+            let columns = "object, domain, sid, presence, changed_at";
+            let insert = format!("INSERT INTO {table} ({columns}) VALUES (?1, 1, ?2, ?3, 5)");
+            old.execute(&insert, (object, sid, presence)).unwrap();
             let object = Uuid::from_bytes(object);
             copy_attributes(connection, &old, object);
             copy_digest(connection, &old, object);
+            // The upgrade from version 2 derives the names.
+            for name in if version == 2 { Vec::new() } else { names::of(connection, object)? } {
+                let insert = "INSERT INTO signin_names (name, object) VALUES (?1, ?2)";
+                old.execute(insert, (name, object.as_bytes())).unwrap();
+            }
+        }
+        if version > 2 {
+            // Version 4 keeps the home of each object. One of them is erased.
+            old.execute_batch("INSERT INTO homes SELECT object, domain FROM objects").unwrap();
+            let erased = "INSERT INTO homes VALUES (?1, 1)";
+            old.execute(erased, [object(999).as_bytes()]).unwrap();
         }
         Ok(())
     };
@@ -143,9 +159,18 @@ fn copy_digest(new: &landbridge_tenant_store::Reading<'_>, old: &Connection, obj
     }
 }
 
+/// The tenant with these objects after an upgrade from this version.
+fn upgraded(version: i64, fresh: &Tenant) -> Tenant {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("tenant.db");
+    as_older(version, fresh, &path);
+    let store = Arc::new(Store::open(&path, keys()).unwrap());
+    let writer = enrolled(&store, 77, 1);
+    Tenant { directory, store, counts: Arc::default(), writer, domain: 1 }
+}
+
 #[test]
 fn every_attribute_stamp_photo_digest_and_name_is_there_after_the_upgrade() {
-    const ACCOUNTS: u128 = 300;
     let fresh = Tenant::new();
     let removed = DescribedName::all().map(|name| Is::Described(Described { name, value: None }));
     fresh.sends(vec![
@@ -153,20 +178,26 @@ fn every_attribute_stamp_photo_digest_and_name_is_there_after_the_upgrade() {
         with(2, removed.map(|is| written(9, is)).collect()),
         bare(3),
     ]);
-    for some in (10..10 + ACCOUNTS).collect::<Vec<_>>().chunks(100) {
+    for some in (10..310).collect::<Vec<u128>>().chunks(100) {
         fresh.sends(some.iter().map(|n| named(*n)).collect());
     }
-    let directory = tempfile::tempdir().unwrap();
-    let path = directory.path().join("tenant.db");
-    as_version_2(&fresh, &path);
-    let store = Arc::new(Store::open(&path, keys()).unwrap());
-    let writer = enrolled(&store, 77, 1);
-    let upgraded = Tenant { directory, store, counts: Arc::default(), writer, domain: 1 };
-    let (before, after) = (held(&fresh), held(&upgraded));
+    for version in [2, 4] {
+        assert_all_is_there(version, &fresh);
+    }
+}
+
+#[track_caller]
+fn assert_all_is_there(version: i64, fresh: &Tenant) {
+    let upgraded = upgraded(version, fresh);
+    let (before, after) = (held(fresh), held(&upgraded));
     assert_eq!(after, before);
     let count = |start: &str| after.iter().filter(|line| line.starts_with(start)).count();
     let counts = (count("attribute "), count("digest "), count("[Text(\"octets\")"));
     assert_eq!(counts, (72 + 39 + 2 * 300, 1, 1));
+    // An objectGUID has the domain that it had.
+    for (n, home) in [(1, Some(1)), (999, (version > 2).then_some(1)), (998, None)] {
+        assert_eq!(upgraded.store.read(|c| homes::find(c, object(n))).unwrap(), home, "{n}");
+    }
     // Its columns are those of what is packed.
     let columns = "SELECT primary_group_id, account_expires, group_type FROM attributes a WHERE packed =
                    (SELECT max(packed) FROM attributes b WHERE b.primary_group_id = 513)";
@@ -198,12 +229,7 @@ fn who_is_erased_after_an_upgrade_has_left_no_copy_in_the_file() {
         fresh.sends(some.iter().map(marked).collect());
     }
     fresh.sends(vec![named(1)]);
-    let directory = tempfile::tempdir().unwrap();
-    let path = directory.path().join("tenant.db");
-    as_version_2(&fresh, &path);
-    let store = Arc::new(Store::open(&path, keys()).unwrap());
-    let writer = enrolled(&store, 77, 1);
-    let upgraded = Tenant { directory, store, counts: Arc::default(), writer, domain: 1 };
+    let upgraded = upgraded(2, &fresh);
     let found = || {
         let files = std::fs::read_dir(upgraded.directory.path()).unwrap();
         let has = |bytes: &Vec<u8>| bytes.windows(trace.len()).any(|window| window == trace.as_bytes());
