@@ -32,6 +32,8 @@ pub mod names;
 pub(crate) mod numbers;
 pub mod objects;
 pub mod password_changes;
+#[cfg(test)]
+mod plans;
 pub mod pushed_requests;
 pub mod refused_members;
 pub mod refused_objects;

@@ -397,7 +397,7 @@ const STEPS: [&str; 4] = [
      INSERT INTO signin_names (name, number, hash)
          SELECT n.name, o.number, n.hash FROM signin_names_before n JOIN objects o ON o.object = n.object;
      CREATE INDEX signin_names_by_number ON signin_names(number);
-     CREATE INDEX signin_names_by_hash ON signin_names(hash);
+     CREATE INDEX signin_names_by_hash ON signin_names(hash) WHERE name LIKE '%@%';
      CREATE TABLE digests (
          number      INTEGER PRIMARY KEY REFERENCES objects(number),
          stamp       BLOB NOT NULL,

@@ -140,10 +140,11 @@ pub fn sources(
     rows.collect::<Result<_, _>>()
 }
 
+pub(super) const ANY_APPLIES_TO: &str =
+    "SELECT EXISTS (SELECT 1 FROM links WHERE domain = ?1 AND what = 'applies-to' AND present = 1)";
+
 /// Whether any password settings object of a domain applies to any object. Each sign-in needs this, so it reads an
 /// index. SQLite uses the partial index only if the statement contains the kind as a constant.
 pub fn any_applies_to(reading: &Reading<'_>, domain: i64) -> Result<bool, StoreError> {
-    let sql = "SELECT EXISTS (SELECT 1 FROM links
-               WHERE domain = ?1 AND what = 'applies-to' AND present = 1)";
-    Ok(reading.prepare_cached(sql)?.query_row([domain], |row| row.get(0))?)
+    Ok(reading.prepare_cached(ANY_APPLIES_TO)?.query_row([domain], |row| row.get(0))?)
 }

@@ -49,10 +49,10 @@ macro_rules! groups_sql {
     };
 }
 
-const ALL_GROUPS: &str = groups_sql!("", "");
+pub(super) const ALL_GROUPS: &str = groups_sql!("", "");
 
 /// groupType has its topmost bit set in security groups, and 2 in global ones (MS-ADTS 2.2.12): 0x80000002.
-const GLOBAL_SECURITY_GROUPS: &str = groups_sql!(
+pub(super) const GLOBAL_SECURITY_GROUPS: &str = groups_sql!(
     "AND NOT EXISTS (SELECT 1 FROM attributes a
                      WHERE a.number = g.number AND a.group_type & 2147483650 <> 2147483650)",
     "AND NOT EXISTS (SELECT 1 FROM objects o JOIN attributes a ON a.number = o.number
@@ -81,18 +81,15 @@ pub fn groups_of(
 
 /// Selects the objects in group ?1 of domain ?2, by link or by the group's RID ?3. As above, the sum keeps the index on the
 /// domain away, which has every account.
-macro_rules! members_sql {
-    () => {
-        "SELECT target FROM links WHERE source = ?1 AND what = 'member' AND domain = ?2 AND present = 1
+pub(super) const MEMBERS: &str =
+    "SELECT target FROM links WHERE source = ?1 AND what = 'member' AND domain = ?2 AND present = 1
          UNION
          SELECT o.object FROM attributes a JOIN objects o ON o.number = a.number
-         WHERE a.primary_group_id = ?3 AND o.domain + 0 = ?2 AND o.presence = 'present'"
-    };
-}
+         WHERE a.primary_group_id = ?3 AND o.domain + 0 = ?2 AND o.presence = 'present'";
 
 /// Number of objects in a group: its members, and those whose primary group it is.
 pub fn count_in(reading: &Reading<'_>, domain: &Domain, group: Uuid) -> Result<usize, StoreError> {
-    let mut statement = reading.prepare_cached(concat!("SELECT count(*) FROM (", members_sql!(), ")"))?;
+    let mut statement = reading.prepare_cached(&format!("SELECT count(*) FROM ({MEMBERS}) members"))?;
     let rid = rid_of(reading, domain, group)?;
     let count: i64 = statement.query_row((group.as_bytes(), domain.id, rid), |row| row.get(0))?;
     Ok(usize::try_from(count).unwrap_or(usize::MAX))
@@ -105,7 +102,7 @@ pub fn members_of(
     group: Uuid,
     limit: usize,
 ) -> Result<Vec<Uuid>, StoreError> {
-    let mut statement = reading.prepare_cached(concat!(members_sql!(), " LIMIT ?4"))?;
+    let mut statement = reading.prepare_cached(&format!("{MEMBERS} LIMIT ?4"))?;
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
     let rid = rid_of(reading, domain, group)?;
     let rows = statement.query_map((group.as_bytes(), domain.id, rid, limit), |row| stamps::guid(row, 0))?;
@@ -118,6 +115,3 @@ fn rid_of(reading: &Reading<'_>, domain: &Domain, group: Uuid) -> Result<Option<
     let rid = sid.as_deref().and_then(|sid| sid.strip_prefix(&domain.sid)?.strip_prefix('-'));
     Ok(rid.and_then(sub_authority))
 }
-
-#[cfg(test)]
-mod tests;

@@ -141,20 +141,17 @@ fn may_have(reading: &Reading<'_>, domain: i64, name: &str) -> Result<bool, Stor
 
 /// All conflicts of names that hold, sorted; at most `limit`.
 pub fn all(reading: &Reading<'_>, limit: u32) -> Result<Vec<Conflict>, StoreError> {
-    // By the domains, so that the reserved names are read and not all names.
-    let condition = "r.domain IN (SELECT id FROM domains WHERE reserved_since IS NOT NULL) LIMIT ?1";
-    conflicts(reading, condition, [limit])
+    conflicts(reading, &by_reserved(ALL_RESERVED), [limit])
 }
 
 /// The conflicts that the reserved names of this domain cause, also while they do not hold yet; at most `limit`.
 pub fn of_domain(reading: &Reading<'_>, domain: i64, limit: u32) -> Result<Vec<Conflict>, StoreError> {
-    conflicts(reading, "r.domain = ?1 LIMIT ?2", (domain, limit))
+    conflicts(reading, &by_reserved("f.domain = ?1 LIMIT ?2"), (domain, limit))
 }
 
 /// The conflicts of this carried account that hold; at most `limit`.
 pub fn of_holder(reading: &Reading<'_>, object: Uuid, limit: u32) -> Result<Vec<Conflict>, StoreError> {
-    let condition = "o.object = ?1 AND d.reserved_since IS NOT NULL LIMIT ?2";
-    conflicts(reading, condition, (object.as_bytes(), limit))
+    conflicts(reading, &by_holder("d.reserved_since IS NOT NULL LIMIT ?2"), (object.as_bytes(), limit))
 }
 
 /// The conflicts of this account of the domain, which is not carried, that hold; at most `limit`.
@@ -164,23 +161,49 @@ pub fn of_reserved(
     object: Uuid,
     limit: u32,
 ) -> Result<Vec<Conflict>, StoreError> {
-    let condition = "r.domain = ?1 AND r.object = ?2 AND d.reserved_since IS NOT NULL LIMIT ?3";
-    conflicts(reading, condition, (domain, object.as_bytes(), limit))
+    let condition = "f.domain = ?1 AND f.object = ?2 AND d.reserved_since IS NOT NULL LIMIT ?3";
+    conflicts(reading, &by_reserved(condition), (domain, object.as_bytes(), limit))
+}
+
+/// The columns that [`conflicts`] reads.
+const COLUMNS: &str = "DISTINCT n.name, o.object, r.object, d.dns_name, r.domain, r.domain = o.domain";
+
+/// All reserved names that hold. By their domains, so that these names are read and not all names of carried accounts.
+pub(super) const ALL_RESERVED: &str =
+    "f.domain IN (SELECT id FROM domains WHERE reserved_since IS NOT NULL) LIMIT ?1";
+
+/// Selects conflicts by the holder ?1: by its names, and by the reserved names with the hash of one of them.
+pub(super) fn by_holder(condition: &str) -> String {
+    format!(
+        "SELECT {COLUMNS} FROM objects o
+         JOIN signin_names n ON n.number = o.number
+         JOIN reserved_names r ON r.hash = n.hash AND r.object <> o.object
+         JOIN domains d ON d.id = r.domain
+         WHERE o.object = ?1 AND {condition}"
+    )
+}
+
+/// Selects conflicts by reserved names `f`. Those with an @ find the holder by their hash, and then every name that both
+/// have is a conflict. A sAMAccountName yields names of both forms, so accounts that have any name in common have one with
+/// an @.
+pub(super) fn by_reserved(condition: &str) -> String {
+    format!(
+        "SELECT {COLUMNS} FROM reserved_names f
+         JOIN signin_names h ON h.hash = f.hash AND h.name LIKE '%@%'
+         JOIN objects o ON o.number = h.number AND o.object <> f.object
+         JOIN signin_names n ON n.number = o.number
+         JOIN reserved_names r ON r.hash = n.hash AND r.domain = f.domain AND r.object = f.object
+         JOIN domains d ON d.id = r.domain
+         WHERE {condition}"
+    )
 }
 
 fn conflicts(
     reading: &Reading<'_>,
-    condition: &str,
+    sql: &str,
     parameters: impl crate::engine::Parameters,
 ) -> Result<Vec<Conflict>, StoreError> {
-    let mut statement = reading.prepare_cached(&format!(
-        "SELECT n.name, o.object, r.object, d.dns_name, r.domain, r.domain = o.domain
-         FROM reserved_names r
-         JOIN domains d ON d.id = r.domain
-         JOIN signin_names n ON n.hash = r.hash
-         JOIN objects o ON o.number = n.number AND o.object <> r.object
-         WHERE {condition}"
-    ))?;
+    let mut statement = reading.prepare_cached(sql)?;
     let rows = statement.query_map(parameters, |row| {
         let conflict = Conflict {
             name: row.get(0)?,

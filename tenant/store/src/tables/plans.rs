@@ -1,5 +1,10 @@
+//! How SQLite runs the statements that a planner may get wrong: by which index, and what is read first.
+
 #![allow(clippy::unwrap_used)]
-use super::*;
+
+use super::links::ANY_APPLIES_TO;
+use super::members::{ALL_GROUPS, GLOBAL_SECURITY_GROUPS, MEMBERS};
+use super::reserved_names::{ALL_RESERVED, by_holder, by_reserved};
 use crate::schema::SCHEMA;
 use rusqlite::Connection;
 
@@ -21,6 +26,9 @@ fn assert_steps(sql: &str, steps: &[&str]) {
         assert!(plan.contains(step), "{step} is not in\n{plan}");
     }
     let scanned = [
+        "SCAN f",
+        "SCAN n",
+        "SCAN r",
         "SCAN objects",
         "SCAN o",
         "SCAN g",
@@ -49,5 +57,18 @@ fn the_groups_of_an_account_are_found_by_indexes_and_one_after_the_other() {
 #[test]
 fn the_members_of_a_group_are_found_by_indexes() {
     let by_link = "SEARCH links USING PRIMARY KEY (source=? AND what=?)";
-    assert_steps(members_sql!(), &[by_link, "INDEX attributes_primary_group (primary_group_id=?"]);
+    assert_steps(MEMBERS, &[by_link, "INDEX attributes_primary_group (primary_group_id=?"]);
+}
+
+#[test]
+fn whether_any_settings_object_applies_is_found_in_the_small_index() {
+    assert_steps(ANY_APPLIES_TO, &["INDEX links_applies_to (domain=?)"]);
+}
+
+#[test]
+fn conflicts_of_names_are_found_from_the_few_reserved_names_or_from_one_account() {
+    let by_hash = "SEARCH h USING INDEX signin_names_by_hash (hash=?)";
+    assert_steps(&by_reserved(ALL_RESERVED), &["SEARCH f USING PRIMARY KEY (domain=?)", by_hash]);
+    assert_steps(&by_reserved("f.domain = ?1 AND f.object = ?2"), &["(domain=? AND object=?)", by_hash]);
+    assert_steps(&by_holder("n.name = ?2"), &["SEARCH o USING INDEX sqlite_autoindex_objects_1 (object=?)"]);
 }
