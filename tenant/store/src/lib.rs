@@ -39,7 +39,6 @@
 //! - `tables/names.rs`: the sign-in names of accounts, for the lookup
 //! - `tables/suffixes.rs`: which domain declares which UPN suffix
 //! - `tables/reserved_names.rs`: names of accounts that are not carried, as keyed hashes
-//! - `tables/plans.rs`: tests of how SQLite runs statements
 //! - `tables/links.rs`: the values of linked attributes, each with its stamp
 //! - `tables/members.rs`: who is in which group, by links and by primary group
 //! - `tables/digests.rs`: the digests, sealed

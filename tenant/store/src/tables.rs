@@ -32,8 +32,6 @@ pub mod names;
 pub(crate) mod numbers;
 pub mod objects;
 pub mod password_changes;
-#[cfg(test)]
-mod plans;
 pub mod pushed_requests;
 pub mod refused_members;
 pub mod refused_objects;
@@ -43,3 +41,6 @@ pub mod spent;
 pub mod suffixes;
 pub mod tokens;
 pub mod web_sessions;
+
+#[cfg(test)]
+mod tests;
