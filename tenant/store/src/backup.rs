@@ -2,8 +2,9 @@
 //! Neighbours: the program's commands `backup` and `restore` call this; `file` checks that a file is a tenant's
 //! database.
 
+use super::engine::sqlite::file;
 use super::tables::{audit, digests, web_sessions};
-use super::{Reading, StoreError, Trouble, Writing, file};
+use super::{Reading, StoreError, Trouble, Writing};
 use landbridge_crypto::seal::SealKeys;
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _};
 use std::fs::{File, OpenOptions};

@@ -5,7 +5,7 @@
 
 pub(crate) mod column;
 pub(crate) mod parameter;
-mod sqlite;
+pub(crate) mod sqlite;
 
 use crate::StoreError;
 pub(crate) use column::{Column, FromColumn};

@@ -17,14 +17,14 @@
 //! - `schema/version_4.sql`: the schema of version 4, for the test of the upgrade
 //! - `upgrade.rs`: the steps from older versions to the present one
 //! - `upgrade/attributes_before.rs`: packs the attributes that older versions have in a row each
-//! - `file.rs`: makes and opens the file; checks its permissions, owner, version and integrity
 //! - `name_key.rs`: the key under which names are hashed: made once, kept sealed
 //! - `transaction.rs`: what a caller holds: a snapshot to read, or a transaction to write
-//! - `writer.rs`: the connection that writes, and the batches that share a commit
 //! - `engine.rs`: what the tables need of a database: statements with parameters, rows and columns
 //! - `engine/parameter.rs`: values that statements are given
 //! - `engine/column.rs`: values that statements return
 //! - `engine/sqlite.rs`: statements on SQLite
+//! - `engine/sqlite/file.rs`: makes and opens the file; checks its permissions, owner, version and integrity
+//! - `engine/sqlite/writer.rs`: the connection that writes, and the batches that share a commit
 //! - `stamps.rs`: stamps and GUIDs as bytes in columns
 //! - `tables.rs`: the statements, a file for each table
 //! - `tables/domains.rs`: the domains: names, SID, policies, writer, cursor
@@ -79,7 +79,6 @@ mod engine;
 pub mod erase;
 pub mod error;
 pub mod facts;
-mod file;
 mod name_key;
 pub mod policies;
 mod schema;
@@ -88,13 +87,14 @@ pub mod tables;
 mod transaction;
 pub mod tree;
 mod upgrade;
-mod writer;
 
+pub use engine::sqlite::file::Tenant;
 pub use error::{StoreError, Trouble};
-pub use file::Tenant;
 pub use schema::SCHEMA_VERSION;
 pub use transaction::{Reading, TransactionCounts, Writing};
 
+use engine::sqlite::file;
+use engine::sqlite::writer::Writer;
 use landbridge_crypto::seal::SealKeys;
 use landbridge_wire::reserved::NameKey;
 use rusqlite::Connection;
@@ -104,7 +104,6 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use transaction::Transactions;
 use uuid::Uuid;
-use writer::Writer;
 
 /// How long taking in the log waits for those who read an earlier state.
 const CHECKPOINT_WAIT: Duration = Duration::from_secs(1);

@@ -57,7 +57,7 @@ const STILL_FOREIGN: &[(&str, &str, usize)] = &[
     ("backup.rs", "PRAGMA", 2),
     ("backup.rs", "VACUUM", 1),
     ("erase.rs", "PRAGMA", 2),
-    ("file.rs", "PRAGMA", 13),
+    ("engine/sqlite/file.rs", "PRAGMA", 13),
     ("lib.rs", "PRAGMA", 1),
     ("schema/schema.sql", "BLOB", 89),
     ("schema/schema.sql", "ROWID", 37),

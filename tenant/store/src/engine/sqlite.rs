@@ -1,5 +1,8 @@
 //! Statements on SQLite.
 
+pub(crate) mod file;
+pub(crate) mod writer;
+
 use super::Column;
 use super::parameter::{Parameter, Parameters};
 use crate::StoreError;

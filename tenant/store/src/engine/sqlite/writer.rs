@@ -4,7 +4,7 @@
 //! A member of a batch runs in a savepoint, so an error undoes that member only. The last one that waits commits. Until then
 //! no other connection sees anything of the batch, so what can be read is on the disk, as with transactions alone. If the
 //! commit fails, all of the batch is undone, and each member runs again alone and gets the error that is its own.
-//! Neighbours: [`super::Store`] counts the transactions by name and runs them again after a conflict.
+//! Neighbours: [`crate::Store`] counts the transactions by name and runs them again after a conflict.
 
 use crate::StoreError;
 use rusqlite::{Connection, TransactionBehavior};

@@ -1,5 +1,5 @@
 //! The database's file: creates it, and opens it after checking its mode, program, version and integrity.
-//! Neighbours: [`super::Store`] opens the database by this, [`super::backup`] its copies.
+//! Neighbours: [`crate::Store`] opens the database by this, [`crate::backup`] its copies.
 
 use crate::error::{StoreError, Trouble};
 use crate::schema::{SCHEMA, SCHEMA_VERSION};
@@ -16,7 +16,7 @@ use uuid::Uuid;
 const APPLICATION_ID: i64 = 0x4c42_544e;
 /// How long a statement waits for a lock of another process, such as a backup, before it fails as [`Trouble::Busy`].
 /// A lock that lasts longer is a second tenant.
-pub(super) const BUSY: Duration = Duration::from_secs(10);
+pub(crate) const BUSY: Duration = Duration::from_secs(10);
 /// Mode of the file: its owner alone may read it.
 const MODE: u32 = 0o600;
 /// KiB of page cache of the writing connection. Objects arrive in no order, so each touches another page, and SQLite's
@@ -37,7 +37,7 @@ pub struct Tenant {
 
 /// Creates the database under another name and links it to `path` when it is complete, so that a file at `path` is
 /// always a complete database.
-pub(super) fn create(path: &Path, tenant: Uuid, now: i64) -> Result<(), StoreError> {
+pub(crate) fn create(path: &Path, tenant: Uuid, now: i64) -> Result<(), StoreError> {
     if path.symlink_metadata().is_ok() {
         return Err(StoreError::file(path, Trouble::AlreadyThere));
     }
@@ -82,7 +82,7 @@ fn build(draft: &Path, tenant: Uuid, now: i64) -> Result<(), StoreError> {
 }
 
 /// Opens the database: one connection that writes, and two that read.
-pub(super) fn open(path: &Path) -> Result<[Connection; 3], StoreError> {
+pub(crate) fn open(path: &Path) -> Result<[Connection; 3], StoreError> {
     let about = fs::metadata(path).map_err(|e| StoreError::io(path, &e))?;
     let mode = about.mode() & 0o7777;
     if mode & 0o077 != 0 {
@@ -107,7 +107,7 @@ pub(super) fn open(path: &Path) -> Result<[Connection; 3], StoreError> {
 }
 
 /// The tenant that the database belongs to.
-pub(super) fn tenant(connection: &Connection) -> Result<Tenant, StoreError> {
+pub(crate) fn tenant(connection: &Connection) -> Result<Tenant, StoreError> {
     connection
         .query_row("SELECT id, generation FROM tenant", [], |row| {
             Ok(Tenant { id: Uuid::from_bytes(row.get(0)?), generation: Uuid::from_bytes(row.get(1)?) })
@@ -117,7 +117,7 @@ pub(super) fn tenant(connection: &Connection) -> Result<Tenant, StoreError> {
 }
 
 /// Opens a connection and sets what every connection needs.
-pub(super) fn connect(path: &Path) -> Result<Connection, StoreError> {
+pub(crate) fn connect(path: &Path) -> Result<Connection, StoreError> {
     let flags =
         OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_NOFOLLOW;
     // The directory may be a symbolic link (systemd's DynamicUser makes it one), the file may not. SQLite's option
@@ -144,7 +144,7 @@ fn check(connection: &Connection, path: &Path) -> Result<i64, StoreError> {
 }
 
 /// The schema version, if the file is a tenant's database and this build knows the version.
-pub(super) fn version(connection: &Connection, path: &Path) -> Result<i64, StoreError> {
+pub(crate) fn version(connection: &Connection, path: &Path) -> Result<i64, StoreError> {
     let number = |pragma: &str| connection.pragma_query_value(None, pragma, |row| row.get::<_, i64>(0));
     if number("application_id")? != APPLICATION_ID {
         return Err(StoreError::file(path, Trouble::NotOurs));
