@@ -18,6 +18,11 @@ TIMING_TRIALS := refusals_of_every_kind_take_the_same_time_and_look_the_same \
 	a_right_and_a_wrong_password_of_a_protected_account_look_the_same_to_a_lying_tenant_in_words_and_time \
 	unknown_wrong_disabled_blocked_unassigned_and_locked_look_the_same_in_words_and_in_time
 
+# Tests of the doors that also run with the database on a PostgreSQL server: those that open no file of SQLite themselves.
+ON_A_SERVER := administration::after_a_restart administration::health_and_metrics applications:: enrolment::a_ enrolment::of_many \
+	directory::a_blocked_account directory::a_rollout ldap::an_application ldap::views oidc::a_ oidc::introspection \
+	oidc::client_credentials oidc::back_channel::an_application
+
 install: ## the Debian packages that the lab needs (apt; root or sudo), nothing when they are there
 	@tests/install
 
@@ -33,6 +38,9 @@ demo: install clients build ## a disposable real domain, a tenant, a phs and two
 test: install clients check ## everything CI runs; TIMING=skip leaves out the trials that compare times, which a second load disturbs
 	cargo build --locked --workspace --bins --tests
 	cargo test --locked --workspace -- --show-output $(if $(filter skip,$(TIMING)),$(TIMING_TRIALS:%=--skip %))
+	@# The store, and a way through each door, once more with the database on a PostgreSQL server.
+	LANDBRIDGE_TEST_ENGINE=postgres cargo test --locked --workspace --test store -- --skip sqlite:: --skip upgrade::
+	LANDBRIDGE_TEST_ENGINE=postgres cargo test --locked --workspace --test edge -- $(ON_A_SERVER)
 	@# The derivations again as they ship: right, and faster side by side than one after the other.
 	cargo test --locked --release --package landbridge-crypto --lib -- derivation:: --show-output
 

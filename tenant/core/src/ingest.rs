@@ -322,11 +322,13 @@ fn hello_receipt(store: &Store, domain: &Domain, lacking: Vec<Uuid>) -> Result<R
 /// Turns an error of the database into a problem for phs, without its text, and logs the error.
 fn to_problem<T>(store: &Store, answer: Result<Result<T, Problem>, StoreError>) -> Result<T, Problem> {
     answer.unwrap_or_else(|failed| {
-        error!(database = %store.path().display(), error = %failed, "the database fails");
+        error!(database = %store.location(), error = %failed, "the database fails");
         let code = match &failed {
             StoreError::Defect(_) => ProblemCode::Internal,
             StoreError::File { .. }
+            | StoreError::Server { .. }
             | StoreError::Foreign { .. }
+            | StoreError::Differs { .. }
             | StoreError::Seal(_)
             | StoreError::Conflict => ProblemCode::StorageFailed,
         };

@@ -10,6 +10,7 @@ pub mod init;
 mod issuer;
 mod listing;
 pub mod log;
+pub mod migrate;
 pub mod new_directory;
 pub mod restore;
 mod run;
@@ -119,6 +120,8 @@ pub enum Command {
     Backup(Backup),
     /// Create the data directory from a backup. Overwrites nothing.
     Restore(Restore),
+    /// Move the database to the PostgreSQL server of the configuration, or back into a file. The tenant is stopped meanwhile.
+    Migrate(Migrate),
     /// Try a sign-in as an application would, and print the true reason. It counts for the lockout.
     #[command(name = "signin")]
     SignIn(SignIn),
@@ -688,6 +691,14 @@ pub struct Backup {
     /// Copy the keys too, into this new directory. Keep it apart from the backup. It must not exist.
     #[arg(long, value_name = "DIRECTORY")]
     pub keys: Option<PathBuf>,
+}
+
+/// `migrate`.
+#[derive(Debug, Args)]
+pub struct Migrate {
+    /// Move from the server of the configuration into the file of the data directory.
+    #[arg(long)]
+    pub to_file: bool,
 }
 
 /// `restore`.

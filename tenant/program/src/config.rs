@@ -9,6 +9,8 @@ use landbridge_host::key_file::KeySource;
 use landbridge_host::log::Format;
 use landbridge_tenant_core::provider::Lives;
 use landbridge_tenant_rules::model::Network;
+use landbridge_tenant_store::server::{CONNECTIONS, MOST_CONNECTIONS};
+use landbridge_tenant_store::{Location, ServerAddress};
 use serde::Deserialize;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -50,6 +52,8 @@ pub struct Config {
     pub observe: SocketAddr,
     /// The directory of the database, the administration socket and the root certificate.
     pub data_directory: PathBuf,
+    /// The PostgreSQL server that holds the database; none: a file in the data directory does.
+    pub database: Option<DatabaseServer>,
     /// The CA's key.
     pub ca_key: KeySource,
     /// The keys that digests are sealed with: the first seals, all open.
@@ -66,6 +70,19 @@ pub struct Config {
     pub grace_days: i64,
     /// Logging.
     pub log: Log,
+}
+
+/// A PostgreSQL server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DatabaseServer {
+    /// `postgres://user@host:port/database`
+    pub url: String,
+    /// The password of the user; none: the server knows the process otherwise.
+    pub password: Option<KeySource>,
+    /// The certificates of the CAs that the server's certificate may be of, PEM.
+    pub roots: PathBuf,
+    /// Limit on connections.
+    pub connections: u16,
 }
 
 /// An address for applications alone, with a certificate that the administrator provides.
@@ -289,6 +306,8 @@ struct File {
     #[serde(default)]
     data_directory: Option<PathBuf>,
     #[serde(default)]
+    database: Option<FileDatabase>,
+    #[serde(default)]
     ca_key: Option<String>,
     #[serde(default)]
     seal_keys: Option<Vec<String>>,
@@ -312,6 +331,39 @@ struct File {
     directory: FileDirectory,
     #[serde(default)]
     log: FileLog,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FileDatabase {
+    url: String,
+    #[serde(default)]
+    password_file: Option<String>,
+    #[serde(default)]
+    roots: Option<PathBuf>,
+    #[serde(default)]
+    connections: Option<u16>,
+}
+
+impl FileDatabase {
+    fn check(self) -> Result<DatabaseServer, (&'static str, String)> {
+        ServerAddress::check(&self.url).map_err(|why| ("url", why.to_owned()))?;
+        let password = self.password_file.as_deref().map(KeySource::parse).transpose();
+        let roots = self.roots.unwrap_or_else(|| PathBuf::from(DEFAULT_ROOTS));
+        if !roots.is_absolute() {
+            return Err(("roots", format!("`{}` is not an absolute path", roots.display())));
+        }
+        let connections = self.connections.unwrap_or(CONNECTIONS);
+        if !(2..=MOST_CONNECTIONS).contains(&connections) {
+            return Err(("connections", format!("{connections} is not between 2 and {MOST_CONNECTIONS}")));
+        }
+        Ok(DatabaseServer {
+            url: self.url,
+            password: password.map_err(|why| ("password_file", why))?,
+            roots,
+            connections,
+        })
+    }
 }
 
 #[derive(Deserialize)]
@@ -554,9 +606,39 @@ impl Config {
         })
     }
 
-    /// Path of the database.
-    pub fn database(&self) -> PathBuf {
+    /// Path of the database, if it is a file.
+    pub fn database_file(&self) -> PathBuf {
         self.data_directory.join("tenant.db")
+    }
+
+    /// Where the database is. Reads the password and the roots of a server.
+    pub fn location(&self) -> Result<Location, TenantError> {
+        Ok(match self.server_address()? {
+            Some(address) => Location::Server(Box::new(address)),
+            None => Location::File(self.database_file()),
+        })
+    }
+
+    /// The server that holds the database; none: a file does.
+    pub fn server_address(&self) -> Result<Option<ServerAddress>, TenantError> {
+        let Some(server) = &self.database else { return Ok(None) };
+        let password = server.password.as_ref().map(KeySource::read).transpose()?;
+        let password = password.as_ref().map(|text| text.trim_end_matches(['\r', '\n']).as_bytes());
+        // Over a Unix socket no certificate is looked at.
+        let roots = match std::fs::read(&server.roots) {
+            Err(_) if ServerAddress::is_socket(&server.url) => Vec::new(),
+            Err(why) => {
+                let what = format!("cannot be read: {why}");
+                return Err(TenantError::file(
+                    &server.roots,
+                    what,
+                    "name a file of CA certificates (PEM) as `roots`",
+                ));
+            }
+            Ok(roots) => roots,
+        };
+        let address = ServerAddress::parse(&server.url, password, &roots)?;
+        Ok(Some(address.with_connections(server.connections)?))
     }
 
     /// Path of the administration socket.
@@ -634,6 +716,7 @@ impl File {
             applications: self.applications.map(FileApplications::check).transpose()?,
             ldap: self.ldap.map(FileLdap::check).transpose()?,
             oidc: self.oidc.map(FileOidc::check).transpose()?,
+            database: self.database.map(FileDatabase::check).transpose()?,
             observe,
             data_directory,
             ca_key,
@@ -709,6 +792,14 @@ observe = "{observe}"
 # The directory of the database, the administration socket and the keys.
 data_directory = {data}
 
+# A PostgreSQL server (13 or newer) in place of the file in the data directory: several nodes need one. Its certificate is
+# verified. The password is a file (mode 0600) or a systemd credential; the user must own the database and be no superuser.
+#[database]
+#url = "postgres://landbridge@db.example.com:5432/landbridge"
+#password_file = "/etc/landbridge/database.password"
+#roots = "{roots}"
+#connections = {connections}
+
 # The key of the tenant's own CA.
 #ca_key = "{secrets}/ca.key"
 # The keys that password digests are sealed with: the first seals, all open.
@@ -769,6 +860,8 @@ level = "info"
         listen = quoted(&listen.to_string()),
         data = quoted(&data_directory.display().to_string()),
         secrets = data_directory.join("secrets").display(),
+        roots = DEFAULT_ROOTS,
+        connections = CONNECTIONS,
     )
 }
 

@@ -117,7 +117,9 @@ fn of_store(error: &StoreError) -> &'static str {
     let Some(trouble) = error.trouble() else {
         return match error {
             StoreError::Defect(_) => "report this with the command that you ran",
+            StoreError::Differs { .. } => "stop what writes to either database, and run the command again",
             StoreError::Conflict => "try again in a few seconds",
+            StoreError::Server { .. } => "check the section [database] of the configuration, and the server",
             StoreError::Seal(_) => {
                 "name the tenant's seal keys in seal_keys, and see that this machine gives random numbers"
             }

@@ -9,6 +9,7 @@
 //! - `command/init.rs`: creates a tenant, completely or not at all
 //! - `command/new_directory.rs`: a directory that appears complete, or not at all
 //! - `command/backup.rs`: copies the database, the CA's certificate and, apart from them, the keys into directories
+//! - `command/migrate.rs`: moves the database to a PostgreSQL server, or back
 //! - `command/restore.rs`: creates the data directory from a backup, after checking it, with a new generation
 //! - `command/apps.rs`: the requests of `apps`, and its table and file
 //! - `command/issuer.rs`: the commands for sessions and signing keys

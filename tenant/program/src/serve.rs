@@ -534,7 +534,7 @@ fn hangups(chores: Arc<Chores>) -> std::io::Result<impl Future<Output = ()>> {
 }
 
 /// Locks the data directory for one tenant. The lock ends with the process.
-fn lock(config: &Config) -> Result<File, TenantError> {
+pub(crate) fn lock(config: &Config) -> Result<File, TenantError> {
     use std::os::unix::fs::OpenOptionsExt as _;
     let path = config.data_directory.join("serve.lock");
     let file =
@@ -551,7 +551,8 @@ fn lock(config: &Config) -> Result<File, TenantError> {
 }
 
 fn open(config: &Config) -> Result<Store, TenantError> {
-    let store = Store::open(&config.database(), keys::seal_keys(&config.seal_keys, own_uid())?)?;
+    let store = Store::open(config.location()?, keys::seal_keys(&config.seal_keys, own_uid())?)?;
+    store.reserve()?;
     let unreadable = store.read(|reading| {
         for domain in domains::all(reading)? {
             if let Some((object, held)) = digests::any_of(reading, domain.id)?

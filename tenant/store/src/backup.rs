@@ -3,8 +3,8 @@
 //! database.
 
 use super::engine::sqlite::file;
-use super::tables::{audit, digests, web_sessions};
-use super::{Reading, StoreError, Trouble, Writing};
+use super::tables::{audit, digests, tenant, web_sessions};
+use super::{Location, Reading, StoreError, Trouble, Writing, engine, transfer};
 use landbridge_crypto::seal::SealKeys;
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _};
 use std::fs::{File, OpenOptions};
@@ -32,10 +32,29 @@ pub struct Contents {
     pub size: u64,
 }
 
-/// Copies one state of the database into a new file (mode 0600) and reads the copy through. The tenant may run: the
-/// original is not written to, and its readers and writer continue. Erased data is in no page of the copy. The audit
+/// Copies one state of the database into a new file of SQLite (mode 0600) and reads the copy through. The tenant may run:
+/// the original is not written to, and its readers and writers continue. Erased data is in no page of the copy. The audit
 /// log of the copy names the actor.
-pub fn copy(from: &Path, to: &Path, actor: &str, now: i64) -> Result<Contents, StoreError> {
+pub fn copy(from: &Location, to: &Path, actor: &str, now: i64) -> Result<Contents, StoreError> {
+    // 1. One state of the database, in a file.
+    match from {
+        Location::File(from) => vacuum_into(from, to)?,
+        Location::Server(from) => drop(transfer::to_file(from, to, now, |_| {}, |_| Ok(()))?),
+    }
+    // 2. The copy names its maker, is on the disk, and can be read.
+    let note = || {
+        let mut copy = file::connect(to)?;
+        let tx = copy.transaction()?;
+        audit::append(&Writing::of(engine::Connection::Sqlite(&tx)), now, actor, COPIED, "", "")?;
+        Ok(tx.commit()?)
+    };
+    note().map_err(|e: StoreError| e.at(to))?;
+    File::open(to).and_then(|copy| copy.sync_all()).map_err(|e| StoreError::io(to, &e))?;
+    read_through(to)
+}
+
+/// Copies one state of a file into a new file.
+fn vacuum_into(from: &Path, to: &Path) -> Result<(), StoreError> {
     // 1. An empty file with the right mode, at a path where no file was.
     std::fs::metadata(from).map_err(|e| StoreError::io(from, &e))?;
     let name = to.to_str().ok_or_else(|| StoreError::file(to, Trouble::Unopenable))?;
@@ -50,16 +69,7 @@ pub fn copy(from: &Path, to: &Path, actor: &str, now: i64) -> Result<Contents, S
         let full = failed.trouble() == Some(&Trouble::Full);
         failed.at(if full { to } else { from })
     })?;
-    // 3. The copy names its maker, is on the disk, and can be read.
-    let note = || {
-        let mut copy = file::connect(to)?;
-        let tx = copy.transaction()?;
-        audit::append(&Writing::of(&tx), now, actor, COPIED, "", "")?;
-        Ok(tx.commit()?)
-    };
-    note().map_err(|e: StoreError| e.at(to))?;
-    File::open(to).and_then(|copy| copy.sync_all()).map_err(|e| StoreError::io(to, &e))?;
-    read_through(to)
+    Ok(())
 }
 
 /// Reads a copy from its first page to its last, and changes nothing.
@@ -76,7 +86,7 @@ pub fn read_through(copy: &Path) -> Result<Contents, StoreError> {
         let mut domains = connection.prepare("SELECT dns_name FROM domains ORDER BY dns_name")?;
         let domains = domains.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
         Ok(Contents {
-            tenant: file::tenant(&connection)?.id,
+            tenant: tenant::find(&Reading::of(engine::Connection::Sqlite(&connection)))?.id,
             version,
             made_at: connection.query_row(made_at, [COPIED], |row| row.get(0)).optional()?,
             domains,
@@ -92,7 +102,8 @@ pub fn unreadable(copy: &Path, keys: &SealKeys) -> Result<(u64, u64), StoreError
     open(copy)
         .and_then(|connection| {
             let version = file::version(&connection, copy)?;
-            digests::unreadable(&Reading::of(&connection), keys, version)
+            let reading = Reading::of(engine::Connection::Sqlite(&connection));
+            digests::unreadable(&reading, keys, version)
         })
         .map_err(|e| e.at(copy))
 }

@@ -1,33 +1,45 @@
 //! What the tables need of a database, without its name: statements with parameters, rows and columns.
 //!
 //! One SQL text is for every engine. Parameters are `?1`, `?2`; an integer is 64 bits wide, and a truth value is 0 or 1.
-//! Neighbours: [`sqlite`] runs the statements; every table is written on this.
+//! Neighbours: [`sqlite`] and [`postgres`] run the statements; every table is written on this.
 
 pub(crate) mod column;
 pub(crate) mod parameter;
+pub(crate) mod postgres;
 pub(crate) mod sqlite;
+mod value;
 
 use crate::StoreError;
 pub(crate) use column::{Column, FromColumn};
 pub(crate) use parameter::{Parameters, params};
+#[cfg(feature = "raw")]
+pub use value::Value;
+#[cfg(not(feature = "raw"))]
+pub(crate) use value::Value;
 
 /// A connection on which a transaction or a snapshot is open.
 #[derive(Clone, Copy)]
 pub(crate) enum Connection<'a> {
     /// SQLite.
     Sqlite(&'a rusqlite::Connection),
+    /// PostgreSQL.
+    Postgres(&'a postgres::Session),
 }
 
 /// A statement. It can be run more than once.
 pub(crate) enum Statement<'a> {
     /// SQLite, kept for the next call.
     Sqlite(rusqlite::CachedStatement<'a>),
+    /// PostgreSQL.
+    Postgres(&'a postgres::Session, tokio_postgres::Statement),
 }
 
 /// The rows that a statement returns, one after the other.
 pub(crate) enum Rows<'s> {
     /// SQLite.
     Sqlite(rusqlite::Rows<'s>),
+    /// PostgreSQL: the rows that are left, and the present one.
+    Postgres(std::vec::IntoIter<tokio_postgres::Row>, Option<tokio_postgres::Row>),
 }
 
 /// A row.
@@ -35,6 +47,8 @@ pub(crate) enum Rows<'s> {
 pub(crate) enum Row<'r> {
     /// SQLite.
     Sqlite(&'r rusqlite::Row<'r>),
+    /// PostgreSQL.
+    Postgres(&'r tokio_postgres::Row),
 }
 
 /// Why there is not one row.
@@ -81,6 +95,43 @@ impl<'a> Connection<'a> {
     pub(crate) fn prepare_cached(self, sql: &str) -> Result<Statement<'a>, StoreError> {
         match self {
             Self::Sqlite(connection) => Ok(Statement::Sqlite(connection.prepare_cached(sql)?)),
+            Self::Postgres(session) => Ok(Statement::Postgres(session, session.prepared(sql)?)),
+        }
+    }
+
+    /// Calls `each` with every row that a statement without parameters returns. Memory holds few of them at a time.
+    pub(crate) fn walk(
+        self,
+        sql: &str,
+        mut each: impl FnMut(&Row<'_>) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        match self {
+            Self::Sqlite(_) => {
+                let mut statement = self.prepare_cached(sql)?;
+                let mut rows = statement.query(())?;
+                while let Some(row) = rows.next()? {
+                    each(&row)?;
+                }
+                Ok(())
+            }
+            Self::Postgres(session) => {
+                let cursor = session.open_cursor(sql)?;
+                loop {
+                    let rows = session.fetch(&cursor)?;
+                    if rows.is_empty() {
+                        return session.close_cursor(&cursor);
+                    }
+                    rows.iter().try_for_each(|row| each(&Row::Postgres(row)))?;
+                }
+            }
+        }
+    }
+
+    /// Runs commands that have no parameters, with `;` between them.
+    pub(crate) fn run_commands(self, sql: &str) -> Result<(), StoreError> {
+        match self {
+            Self::Sqlite(connection) => Ok(connection.execute_batch(sql)?),
+            Self::Postgres(session) => session.run_commands(sql),
         }
     }
 }
@@ -90,6 +141,16 @@ impl Statement<'_> {
     pub(crate) fn execute(&mut self, parameters: impl Parameters) -> Result<usize, StoreError> {
         match self {
             Self::Sqlite(statement) => sqlite::execute(statement, &parameters),
+            Self::Postgres(session, statement) => session.execute(statement, &parameters),
+        }
+    }
+
+    /// Runs it, where the number of rows that it changes is not needed. An error may be returned by a later statement of
+    /// the transaction, or by its commit.
+    pub(crate) fn send(&mut self, parameters: impl Parameters) -> Result<(), StoreError> {
+        match self {
+            Self::Sqlite(statement) => sqlite::execute(statement, &parameters).map(drop),
+            Self::Postgres(session, statement) => session.send_statement(statement, &parameters),
         }
     }
 
@@ -97,6 +158,9 @@ impl Statement<'_> {
     pub(crate) fn query(&mut self, parameters: impl Parameters) -> Result<Rows<'_>, StoreError> {
         match self {
             Self::Sqlite(statement) => Ok(Rows::Sqlite(sqlite::query(statement, &parameters)?)),
+            Self::Postgres(session, statement) => {
+                Ok(Rows::Postgres(session.query(statement, &parameters)?.into_iter(), None))
+            }
         }
     }
 
@@ -126,6 +190,10 @@ impl Rows<'_> {
     pub(crate) fn next(&mut self) -> Result<Option<Row<'_>>, StoreError> {
         match self {
             Self::Sqlite(rows) => Ok(rows.next()?.map(Row::Sqlite)),
+            Self::Postgres(left, present) => {
+                *present = left.next();
+                Ok(present.as_ref().map(Row::Postgres))
+            }
         }
     }
 }
@@ -141,9 +209,19 @@ impl Row<'_> {
         if let Column::Text(text) = self.column(column)? { Ok(text) } else { Err(odd()) }
     }
 
+    /// The values of all columns.
+    pub(crate) fn all(&self) -> Result<Vec<Value>, StoreError> {
+        let count = match self {
+            Self::Sqlite(row) => row.as_ref().column_count(),
+            Self::Postgres(row) => row.len(),
+        };
+        (0..count).map(|column| self.get(column)).collect()
+    }
+
     fn column(&self, column: usize) -> Result<Column<'_>, StoreError> {
         match self {
             Self::Sqlite(row) => sqlite::column(row, column),
+            Self::Postgres(row) => postgres::column(row, column),
         }
     }
 }

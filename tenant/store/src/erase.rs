@@ -9,10 +9,11 @@
 //! Not erased: backups, and blocks that the file system or the disk has replaced itself.
 //! Neighbours: the program's periodic tasks erase objects after their grace time; `users purge` erases one immediately.
 
+use super::database::Database;
+use super::engine::Connection;
 use super::tables::objects;
 use super::{Store, StoreError, Trouble, Writing};
 use rusqlite::TransactionBehavior;
-use std::sync::atomic::Ordering;
 use uuid::Uuid;
 
 /// The tables with data of objects, and their columns, those of the key first.
@@ -101,7 +102,8 @@ impl Store {
 
     /// Moves the write-ahead log into the file. While a reader has an earlier state open, this is noted for later.
     pub fn checkpoint_erased(&self) -> Result<(), StoreError> {
-        self.uncheckpointed.store(true, Ordering::SeqCst);
+        let Database::File(file) = &self.database else { return Ok(()) };
+        file.note_erased();
         match self.checkpoint() {
             Err(error) if error.trouble() == Some(&Trouble::BeingRead) => Ok(()),
             other => other,
@@ -115,7 +117,10 @@ impl Store {
         tables: &[(&str, &str)],
         change: impl Fn(&Writing<'_>) -> Result<(T, usize), StoreError>,
     ) -> Result<(T, usize), StoreError> {
-        let mut connection = self.writer.connection();
+        let Database::File(file) = &self.database else {
+            return self.write(name, change);
+        };
+        let mut connection = file.idle();
         let attempt = || {
             // 1. Rows leave and return whole, so no foreign key breaks; but a table that keys refer to cannot be
             //    emptied while
@@ -123,7 +128,7 @@ impl Store {
             connection.pragma_update(None, "foreign_keys", false)?;
             // 2. The change itself.
             let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-            let writing = Writing::of(&transaction);
+            let writing = Writing::of(Connection::Sqlite(&transaction));
             let (answer, count) = change(&writing)?;
             let number = writing.change();
             // 3. Each table is copied, emptied and filled in the order of its key, so that filling needs no sorting.
@@ -139,11 +144,10 @@ impl Store {
                 }
             }
             transaction.commit()?;
-            self.note_change(number);
-            Ok((answer, count))
+            self.noting(Ok(((answer, count), number)))
         };
         let outcome = self.transactions.run(name, attempt);
         let restored = connection.pragma_update(None, "foreign_keys", true).map_err(StoreError::from);
-        outcome.and_then(|done| restored.map(|()| done)).map_err(|e: StoreError| e.at(&self.path))
+        outcome.and_then(|done| restored.map(|()| done)).map_err(|e: StoreError| e.at(file.path()))
     }
 }

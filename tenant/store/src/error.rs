@@ -16,6 +16,14 @@ pub enum StoreError {
         /// The fault.
         trouble: Trouble,
     },
+    /// The server, its disk or the connection to it has a fault. The operator acts; [`ServerTrouble`] says what to do.
+    #[error("{server}: {trouble}")]
+    Server {
+        /// The server and its database, without any secret.
+        server: String,
+        /// The fault.
+        trouble: ServerTrouble,
+    },
     /// A row holds a value that this program never writes: another program wrote to the database. The operator acts.
     #[error("the database holds a {what} that this program cannot have written: restore it from a backup")]
     Foreign {
@@ -25,6 +33,12 @@ pub enum StoreError {
     /// A digest could not be sealed. The operator acts: the system gives no randomness, or there is no key.
     #[error("a digest cannot be sealed: {0}")]
     Seal(landbridge_crypto::seal::SealError),
+    /// After a transfer a table has other rows than its source. The operator acts.
+    #[error("the table {table} was not copied whole: its rows differ from those of the source")]
+    Differs {
+        /// The table.
+        table: String,
+    },
     /// Another writer changed a row between its reading and the statement that relied on it. [`crate::Store::write`]
     /// runs the transaction again; this error comes out only when it kept happening.
     #[error("the database is busy: other writers kept changing the same rows")]
@@ -32,6 +46,91 @@ pub enum StoreError {
     /// A statement is wrong, which is a defect of this program. The developers act.
     #[error("defect in the tenant: {0}")]
     Defect(String),
+}
+
+/// A fault of a PostgreSQL server, or of the connection to it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ServerTrouble {
+    /// The address is no address of a database.
+    #[error("{0}")]
+    Address(String),
+    /// No connection was made in time.
+    #[error("no connection to it could be made ({0}): check that it runs, and that this machine may connect")]
+    Unreachable(String),
+    /// The certificate does not prove the name.
+    #[error(
+        "its certificate is not trusted ({0}): check `roots`, and that the certificate names the host of `url`"
+    )]
+    Certificate(String),
+    /// The connection ended, or the server did not answer in time. Nothing was committed.
+    #[error(
+        "the connection was lost, or it did not answer in time: check that it runs; nothing that was acknowledged is lost"
+    )]
+    Lost,
+    /// The connection ended while a transaction was committed.
+    #[error("the connection was lost during a commit: it is not known whether the last change was made")]
+    Unknown,
+    /// All connections that this process may have are in use.
+    #[error("all connections are in use: check what the server waits for, or raise `connections`")]
+    Busy,
+    /// A statement took longer than it may.
+    #[error("a statement took too long and was ended: check the load of the server and its locks")]
+    Slow,
+    /// The server does not accept role and password.
+    #[error(
+        "it does not let the role in: check the user of `url`, `password_file` and the server's pg_hba.conf"
+    )]
+    Refused,
+    /// The database does not exist.
+    #[error("there is no such database: create it with `createdb`, owned by the role of `url`")]
+    NoDatabase,
+    /// The role lacks a right.
+    #[error("the role lacks a right: it must own the database's schema `landbridge`")]
+    Forbidden,
+    /// The role may do too much.
+    #[error(
+        "the role is a superuser, and a tenant needs none: make a role without rights of its own that owns the database"
+    )]
+    Superuser,
+    /// The server is older than what is supported.
+    #[error("PostgreSQL {0} is too old: 13 or newer is needed")]
+    TooOld(i64),
+    /// There is a tenant in the database already.
+    #[error("there is a tenant in this database already; it was left as it is")]
+    AlreadyThere,
+    /// Another process serves from the database.
+    #[error("another tenant serves from this database: several nodes are not supported yet")]
+    Served,
+    /// The database has a part of another tenant, or of an older state of this one.
+    #[error("it has a part of another transfer: drop its schema `landbridge`, or name an empty database")]
+    OtherTransfer,
+    /// There is no tenant in the database.
+    #[error(
+        "there is no tenant in this database: make one with `landbridge-tenant init`, or move one with `landbridge-tenant migrate`"
+    )]
+    Missing,
+    /// A newer build has written the tables.
+    #[error(
+        "it has schema version {found}, this build knows {known}: use the newer build, or restore the backup from before its upgrade"
+    )]
+    Newer {
+        /// The version in the database.
+        found: i64,
+        /// The version of this build.
+        known: i64,
+    },
+    /// The server takes no changes: it is a replica, or was told to take none.
+    #[error("it is read-only: name the primary in `url`, or all servers of the cluster with a comma between")]
+    ReadOnly,
+    /// The disk of the server is full.
+    #[error("its disk is full: free some space there; nothing that was acknowledged is lost")]
+    Full,
+    /// The server has no memory or connections left.
+    #[error("it has no connections or memory left: raise its limits, or lower `connections`")]
+    Overloaded,
+    /// The server reports an internal error.
+    #[error("it reports an internal error ({0}): check its log")]
+    Damaged(String),
 }
 
 /// A fault of the database's file.
@@ -94,7 +193,25 @@ impl StoreError {
     pub fn trouble(&self) -> Option<&Trouble> {
         match self {
             Self::File { trouble, .. } => Some(trouble),
-            Self::Foreign { .. } | Self::Seal(_) | Self::Conflict | Self::Defect(_) => None,
+            Self::Server { .. }
+            | Self::Foreign { .. }
+            | Self::Differs { .. }
+            | Self::Seal(_)
+            | Self::Conflict
+            | Self::Defect(_) => None,
+        }
+    }
+
+    /// Whether the transaction may run again: another one won, or the connection was lost before it was committed.
+    pub(crate) fn is_repeatable(&self) -> bool {
+        match self {
+            Self::Conflict | Self::Server { trouble: ServerTrouble::Lost, .. } => true,
+            Self::Server { .. }
+            | Self::File { .. }
+            | Self::Foreign { .. }
+            | Self::Differs { .. }
+            | Self::Seal(_)
+            | Self::Defect(_) => false,
         }
     }
 
@@ -106,7 +223,9 @@ impl StoreError {
                 Self::File { path: database.to_owned(), trouble }
             }
             other @ (Self::File { .. }
+            | Self::Server { .. }
             | Self::Foreign { .. }
+            | Self::Differs { .. }
             | Self::Seal(_)
             | Self::Conflict
             | Self::Defect(_)) => other,

@@ -1,8 +1,9 @@
-//! The tenant's database, and nothing else: SQLite, one file, nothing to install. All SQL of the tenant is here.
+//! The tenant's database, and nothing else. It is a file of SQLite, with nothing to install, or a database of a PostgreSQL
+//! server that several nodes share. All SQL of the tenant is here, and there is one text of it for both.
 //!
 //! A caller reads in a [`Reading`], which is one snapshot, and writes in a [`Writing`], which is one transaction.
-//! Both hide the connection. When [`Store::write`] returns, its changes are on the disk (WAL, `synchronous = FULL`):
-//! an acknowledged upload survives `kill -9` and power loss. Digests are stored sealed, and the keys are not in the
+//! Both hide the connection. When [`Store::write`] returns, its changes are on the disk (of SQLite: WAL,
+//! `synchronous = FULL`): an acknowledged upload survives `kill -9` and power loss. Digests are stored sealed, and the keys are not in the
 //! database. The clock and the time come from the caller, and every decision is made in the crates `rules` and
 //! `core`.
 //!
@@ -10,6 +11,7 @@
 //!
 //! - `lib.rs`: this list, the open database, its reads and its transactions
 //! - `error.rs`: what can be wrong with the database, and who must act
+//! - `database.rs`: where the database is, and its reads and transactions on either engine
 //! - `schema.rs`: the schema of a new database, and its version
 //! - `schema/schema.sql`: the present schema
 //! - `schema/version_1.sql`: the schema of version 1, for the test of the upgrade
@@ -22,11 +24,19 @@
 //! - `engine.rs`: what the tables need of a database: statements with parameters, rows and columns
 //! - `engine/parameter.rs`: values that statements are given
 //! - `engine/column.rs`: values that statements return
+//! - `engine/value.rs`: values of columns that are read without knowing their type
 //! - `engine/sqlite.rs`: statements on SQLite
+//! - `engine/sqlite/database.rs`: a database in a file: its connections, snapshots and transactions
 //! - `engine/sqlite/file.rs`: makes and opens the file; checks its permissions, owner, version and integrity
 //! - `engine/sqlite/writer.rs`: the connection that writes, and the batches that share a commit
+//! - `engine/postgres.rs`: statements on PostgreSQL
+//! - `engine/postgres/address.rs`: where a server is, and how its connections are verified
+//! - `engine/postgres/database.rs`: a database of a server: its connections, snapshots and transactions
+//! - `engine/postgres/dialect.rs`: placeholders and types of columns, as PostgreSQL writes them
+//! - `engine/postgres/failure.rs`: errors of PostgreSQL
 //! - `stamps.rs`: stamps and GUIDs as bytes in columns
 //! - `tables.rs`: the statements, a file for each table
+//! - `tables/tenant.rs`: whose database it is
 //! - `tables/domains.rs`: the domains: names, SID, policies, writer, cursor
 //! - `tables/objects.rs`: accounts, groups, contacts, password settings objects and containers
 //! - `tables/numbers.rs`: the numbers of objects, by which their data is found
@@ -72,9 +82,11 @@
 //! - `facts.rs`: all facts of a sign-in, in one snapshot
 //! - `policies.rs`: reads the policies that may hold for an account, and picks one by the rules
 //! - `erase.rs`: erases objects to the last byte
+//! - `transfer.rs`: moves a tenant between databases, with all rows counted and summed on both sides
 //! - `backup.rs`: copies the database while it is in use, and makes a database from a copy
 
 pub mod backup;
+mod database;
 mod engine;
 pub mod erase;
 pub mod error;
@@ -85,69 +97,67 @@ mod schema;
 pub mod stamps;
 pub mod tables;
 mod transaction;
+pub mod transfer;
 pub mod tree;
 mod upgrade;
 
-pub use engine::sqlite::file::Tenant;
-pub use error::{StoreError, Trouble};
+pub use database::Location;
+#[cfg(feature = "raw")]
+pub use engine::Value as RawValue;
+pub use engine::postgres::address as server;
+pub use engine::postgres::address::ServerAddress;
+pub use error::{ServerTrouble, StoreError, Trouble};
 pub use schema::SCHEMA_VERSION;
+pub use tables::tenant::Tenant;
 pub use transaction::{Reading, TransactionCounts, Writing};
 
-use engine::sqlite::file;
-use engine::sqlite::writer::Writer;
+use database::Database;
 use landbridge_crypto::seal::SealKeys;
 use landbridge_wire::reserved::NameKey;
-use rusqlite::Connection;
-use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::path::Path;
+use std::sync::atomic::{AtomicI64, Ordering};
 use transaction::Transactions;
 use uuid::Uuid;
 
-/// How long taking in the log waits for those who read an earlier state.
-const CHECKPOINT_WAIT: Duration = Duration::from_secs(1);
-
 /// The open database. Its calls block: async callers go through `spawn_blocking`.
 pub struct Store {
-    path: PathBuf,
+    database: Database,
     tenant: Tenant,
     keys: SealKeys,
     name_key: NameKey,
-    writer: Writer,
-    reading: Mutex<Connection>,
-    looking: Mutex<Connection>,
-    /// Something was erased that the write-ahead log has still.
-    uncheckpointed: AtomicBool,
     /// The last number of a change, see [`tables::changes`].
     last_change: AtomicI64,
     transactions: Transactions,
 }
 
 impl Store {
-    /// Makes the database anew and opens it. Nothing that exists is touched; a crash on the way leaves nothing
-    /// that could be taken for a database. `now` is in seconds since 1970.
-    pub fn create(path: &Path, keys: SealKeys, tenant: Uuid, now: i64) -> Result<Self, StoreError> {
-        file::create(path, tenant, now)?;
-        Self::open(path, keys)
+    /// Creates the database and opens it. Nothing that exists is changed; a crash on the way leaves nothing that could be
+    /// taken for a database. `now` is in seconds since 1970.
+    pub fn create(
+        at: impl Into<Location>,
+        keys: SealKeys,
+        tenant: Uuid,
+        now: i64,
+    ) -> Result<Self, StoreError> {
+        let at = at.into();
+        Database::create(&at, tenant, now)?;
+        Self::open(at, keys)
     }
 
     /// Opens the database. Refused: a missing or loose file, another program's, a damaged one, and one that a
-    /// newer build has written.
-    pub fn open(path: &Path, keys: SealKeys) -> Result<Self, StoreError> {
-        let [mut writing, reading, looking] = file::open(path)?;
-        let name_key = name_key::open(&mut writing, &keys).map_err(|e| e.at(path))?;
-        let tenant = file::tenant(&writing).map_err(|e| e.at(path))?;
-        let last_change = tables::changes::last(&Reading::of(&writing)).map_err(|e| e.at(path))?;
+    /// newer build has written; a server that does not prove its name, or is too old.
+    pub fn open(at: impl Into<Location>, keys: SealKeys) -> Result<Self, StoreError> {
+        let database = Database::open(at.into())?;
+        let name_key = database.write(|connection| name_key::open(&Writing::of(connection), &keys))?;
+        let (tenant, last_change) = database.read(|connection| {
+            let reading = Reading::of(connection);
+            Ok((tables::tenant::find(&reading)?, tables::changes::last(&reading)?))
+        })?;
         Ok(Self {
-            path: path.to_owned(),
+            database,
             tenant,
             keys,
             name_key,
-            writer: Writer::new(writing),
-            reading: Mutex::new(reading),
-            looking: Mutex::new(looking),
-            uncheckpointed: AtomicBool::new(false),
             last_change: AtomicI64::new(last_change.any),
             transactions: Transactions::default(),
         })
@@ -155,22 +165,12 @@ impl Store {
 
     /// Runs `ask` on one snapshot of the database; it cannot write. For what is short: others wait for it.
     pub fn read<T>(&self, ask: impl FnOnce(&Reading<'_>) -> Result<T, StoreError>) -> Result<T, StoreError> {
-        self.snapshot(&self.reading, ask)
+        self.database.read(|connection| ask(&Reading::of(connection)))
     }
 
     /// The same for people and their monitoring, who may ask for much: no sign-in waits for it.
     pub fn look<T>(&self, ask: impl FnOnce(&Reading<'_>) -> Result<T, StoreError>) -> Result<T, StoreError> {
-        self.snapshot(&self.looking, ask)
-    }
-
-    fn snapshot<T>(
-        &self,
-        on: &Mutex<Connection>,
-        ask: impl FnOnce(&Reading<'_>) -> Result<T, StoreError>,
-    ) -> Result<T, StoreError> {
-        let connection = held(on);
-        let answer = Snapshot::of(&connection).and_then(|snapshot| ask(&Reading::of(snapshot.0)));
-        answer.map_err(|e| e.at(&self.path))
+        self.database.look(|connection| ask(&Reading::of(connection)))
     }
 
     /// Runs `change` in one transaction, alone, and counts it under `name`. `Ok` commits: when this returns, what was
@@ -185,40 +185,28 @@ impl Store {
         name: &'static str,
         change: impl Fn(&Writing<'_>) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
-        self.transact(name, change, |run| self.writer.alone(run))
+        let attempt = || self.noting(self.database.write(|connection| run(connection, &change)));
+        self.transactions.run(name, attempt)
     }
 
-    /// The same for a transaction that reads and writes a few rows: those that wait at the same time share one commit, and
-    /// so one wait for the disk.
+    /// The same for a transaction that reads and writes a few rows. On SQLite those that wait at the same time share one
+    /// commit, and so one wait for the disk; on PostgreSQL they run beside each other.
     pub fn write_short<T>(
         &self,
         name: &'static str,
         change: impl Fn(&Writing<'_>) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
-        self.transact(name, change, |run| match self.writer.in_batch(run)? {
-            Some(done) => Ok(done),
-            None => self.writer.alone(run),
-        })
+        let attempt = || self.noting(self.database.write_short(|connection| run(connection, &change)));
+        self.transactions.run(name, attempt)
     }
 
-    /// Runs `change` by `commit`, which gives it a connection and commits what it did there.
-    fn transact<T>(
-        &self,
-        name: &'static str,
-        change: impl Fn(&Writing<'_>) -> Result<T, StoreError>,
-        commit: impl Fn(&dyn Fn(&Connection) -> Result<Done<T>, StoreError>) -> Result<Done<T>, StoreError>,
-    ) -> Result<T, StoreError> {
-        let run = |connection: &Connection| {
-            let writing = Writing::of(connection);
-            let answer = change(&writing)?;
-            Ok((answer, writing.change()))
-        };
-        let attempt = || {
-            let (answer, number) = commit(&run)?;
-            self.note_change(number);
-            Ok(answer)
-        };
-        self.transactions.run(name, attempt).map_err(|e: StoreError| e.at(&self.path))
+    /// Notes the number of a transaction that was committed, and returns its answer.
+    fn noting<T>(&self, done: Result<(T, Option<i64>), StoreError>) -> Result<T, StoreError> {
+        let (answer, number) = done?;
+        if let Some(number) = number {
+            self.last_change.fetch_max(number, Ordering::AcqRel);
+        }
+        Ok(answer)
     }
 
     /// The number of the last change of the directory or of an application that was committed.
@@ -226,38 +214,26 @@ impl Store {
         self.last_change.load(Ordering::Acquire)
     }
 
-    /// Notes the number of a transaction that was committed.
-    fn note_change(&self, number: Option<i64>) {
-        if let Some(number) = number {
-            self.last_change.fetch_max(number, Ordering::AcqRel);
-        }
-    }
-
     /// The transactions that ran since the start, by name.
     pub fn transactions(&self) -> Vec<(&'static str, TransactionCounts)> {
         self.transactions.snapshot()
     }
 
-    /// Takes the write-ahead log into the file, so that after a stop the file alone is the database, and nothing of
-    /// what was erased is in the log. Not while somebody reads an earlier state ([`Trouble::BeingRead`]): a backup,
-    /// say.
-    pub fn checkpoint(&self) -> Result<(), StoreError> {
-        let checkpoint = |connection: &Connection| {
-            // Writers wait meanwhile, and a backup takes long.
-            connection.busy_timeout(CHECKPOINT_WAIT)?;
-            let busy =
-                connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, bool>(0));
-            connection.busy_timeout(file::BUSY)?;
-            if busy? { Err(StoreError::file(&self.path, Trouble::BeingRead)) } else { Ok(()) }
-        };
-        checkpoint(&self.writer.connection()).map_err(|e: StoreError| e.at(&self.path))?;
-        self.uncheckpointed.store(false, Ordering::SeqCst);
-        Ok(())
+    /// Reserves a database on a server for this process, until it ends. For the process that serves.
+    pub fn reserve(&self) -> Result<(), StoreError> {
+        self.database.reserve()
     }
 
-    /// Whether the log has something still that was erased.
+    /// Takes the write-ahead log of a file into it, so that after a stop the file alone is the database, and nothing of
+    /// what was erased is in the log. Not while an earlier state is being read ([`Trouble::BeingRead`]), by a backup say.
+    /// A server does this by itself.
+    pub fn checkpoint(&self) -> Result<(), StoreError> {
+        self.database.checkpoint()
+    }
+
+    /// Whether the log of a file has something still that was erased.
     pub fn needs_checkpoint(&self) -> bool {
-        self.uncheckpointed.load(Ordering::SeqCst)
+        self.database.needs_checkpoint()
     }
 
     /// Whose database it is.
@@ -265,9 +241,14 @@ impl Store {
         self.tenant
     }
 
-    /// The file.
-    pub fn path(&self) -> &Path {
-        &self.path
+    /// The file, or the server, as logs name it.
+    pub fn location(&self) -> String {
+        self.database.location()
+    }
+
+    /// The file; none: the database is on a server.
+    pub fn path(&self) -> Option<&Path> {
+        self.database.path()
     }
 
     /// The keys under which digests are sealed.
@@ -281,38 +262,21 @@ impl Store {
     }
 }
 
+/// Runs `change`, and returns its answer and the number of its change.
+fn run<T>(
+    connection: engine::Connection<'_>,
+    change: &impl Fn(&Writing<'_>) -> Result<T, StoreError>,
+) -> Result<(T, Option<i64>), StoreError> {
+    let writing = Writing::of(connection);
+    let answer = change(&writing)?;
+    Ok((answer, writing.change()))
+}
+
 impl std::fmt::Debug for Store {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Store")
-            .field("path", &self.path)
+            .field("location", &self.location())
             .field("tenant", &self.tenant)
             .finish_non_exhaustive()
     }
-}
-
-/// What a transaction returned, and the number of its change.
-type Done<T> = (T, Option<i64>);
-
-/// One state of the database, until it is dropped. Like [`rusqlite::Transaction`], but with statements that are kept:
-/// a sign-in reads several times, and reads little.
-struct Snapshot<'a>(&'a Connection);
-
-impl<'a> Snapshot<'a> {
-    fn of(connection: &'a Connection) -> Result<Self, StoreError> {
-        connection.prepare_cached("BEGIN DEFERRED")?.execute([])?;
-        Ok(Self(connection))
-    }
-}
-
-impl Drop for Snapshot<'_> {
-    fn drop(&mut self) {
-        // Nothing was written. If this fails, so does the next BEGIN, and says so.
-        let _ = self.0.prepare_cached("ROLLBACK").and_then(|mut end| end.execute([]));
-    }
-}
-
-/// A closure that panicked left no half transaction behind (dropping one rolls it back), so the connection
-/// goes on being used.
-fn held(connection: &Mutex<Connection>) -> MutexGuard<'_, Connection> {
-    connection.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -2,10 +2,9 @@
 //! same when seal keys change, so that stored hashes stay good.
 //! Neighbours: [`super::Store`] opens it; [`super::tables::names`] and [`super::tables::reserved_names`] store hashes.
 
-use crate::StoreError;
+use crate::{StoreError, Writing};
 use landbridge_crypto::seal::{CellAddress, SealError, SealKeys};
 use landbridge_wire::reserved::NameKey;
-use rusqlite::{Connection, Transaction};
 
 /// Where the key is sealed. There is one row.
 const CELL: CellAddress<'static> = CellAddress { table: "tenant", row: b"", column: "name_key" };
@@ -15,18 +14,15 @@ const PORTION: usize = 1000;
 /// Opens the key. If there is none yet, or the seal keys do not open it, makes one: then reserved names are unknown
 /// until the next full compare of each domain, which phs makes because it receives another key. Without a seal key the
 /// key lasts as long as the process.
-pub(super) fn open(connection: &mut Connection, keys: &SealKeys) -> Result<NameKey, StoreError> {
-    let sealed: Option<Vec<u8>> =
-        connection.query_row("SELECT name_key FROM tenant", [], |row| row.get(0))?;
+pub(super) fn open(writing: &Writing<'_>, keys: &SealKeys) -> Result<NameKey, StoreError> {
+    let sealed: Option<Vec<u8>> = writing.query_row("SELECT name_key FROM tenant", (), |row| row.get(0))?;
     let opened = sealed.as_deref().map(|sealed| keys.open(&CELL, sealed));
     // 1. The stored key. It is sealed again if another seal key comes first now.
     if let Some(Ok(key)) = &opened
         && let Some(key) = NameKey::from_bytes(key)
     {
         if sealed.is_some_and(|sealed| !keys.is_current(&sealed)) {
-            let transaction = connection.transaction()?;
-            put(&transaction, keys, &key)?;
-            transaction.commit()?;
+            put(writing, keys, &key)?;
         }
         return Ok(key);
     }
@@ -37,33 +33,31 @@ pub(super) fn open(connection: &mut Connection, keys: &SealKeys) -> Result<NameK
         );
     }
     let key = NameKey::random();
-    let transaction = connection.transaction()?;
-    match put(&transaction, keys, &key) {
+    match put(writing, keys, &key) {
         Err(StoreError::Seal(SealError::NoKey)) => return Ok(key),
         other => other?,
     }
-    transaction.execute_batch("DELETE FROM reserved_names; UPDATE domains SET reserved_since = NULL;")?;
-    hash_names(&transaction, &key)?;
-    transaction.commit()?;
+    writing.run_commands("DELETE FROM reserved_names; UPDATE domains SET reserved_since = NULL;")?;
+    hash_names(writing, &key)?;
     Ok(key)
 }
 
-fn put(transaction: &Transaction<'_>, keys: &SealKeys, key: &NameKey) -> Result<(), StoreError> {
+fn put(writing: &Writing<'_>, keys: &SealKeys, key: &NameKey) -> Result<(), StoreError> {
     let sealed = key.lend(|key| keys.seal(&CELL, key)).map_err(StoreError::Seal)?;
-    transaction.execute("UPDATE tenant SET name_key = ?1", [sealed])?;
+    writing.execute("UPDATE tenant SET name_key = ?1", [sealed])?;
     Ok(())
 }
 
 /// Stores the hash of each sign-in name, in the order of the names.
-fn hash_names(transaction: &Transaction<'_>, key: &NameKey) -> Result<(), StoreError> {
+fn hash_names(writing: &Writing<'_>, key: &NameKey) -> Result<(), StoreError> {
     let mut after = String::new();
     loop {
-        let names: Vec<String> = transaction
+        let names: Vec<String> = writing
             .prepare_cached("SELECT DISTINCT name FROM signin_names WHERE name > ?1 ORDER BY name LIMIT ?2")?
             .query_map((&after, i64::try_from(PORTION).unwrap_or(i64::MAX)), |row| row.get(0))?
             .collect::<Result<_, _>>()?;
         for name in &names {
-            transaction
+            writing
                 .prepare_cached("UPDATE signin_names SET hash = ?2 WHERE name = ?1")?
                 .execute((name, key.hash(name).as_bytes()))?;
         }

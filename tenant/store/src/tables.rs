@@ -39,6 +39,7 @@ pub mod reserved_names;
 pub mod signing_keys;
 pub mod spent;
 pub mod suffixes;
+pub mod tenant;
 pub mod tokens;
 pub mod web_sessions;
 

@@ -4,11 +4,14 @@
 //! Neighbours: [`super::Store`] makes them; the tables run their statements on them.
 
 use crate::StoreError;
+#[cfg(feature = "raw")]
+use crate::engine::Value as RawValue;
 use crate::engine::{Connection, NoRow, Parameters, Row, Statement};
 use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::ops::Deref;
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 /// One snapshot of the database. Every read through it sees the same state.
 pub struct Reading<'a>(Connection<'a>);
@@ -21,8 +24,17 @@ pub struct Writing<'a> {
 }
 
 impl<'a> Reading<'a> {
-    pub(crate) fn of(connection: &'a rusqlite::Connection) -> Self {
-        Self(Connection::Sqlite(connection))
+    pub(crate) fn of(connection: Connection<'a>) -> Self {
+        Self(connection)
+    }
+
+    /// Calls `each` with every row that a statement without parameters returns. Memory holds few of them at a time.
+    pub(crate) fn walk(
+        &self,
+        sql: &str,
+        each: impl FnMut(&Row<'_>) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        self.0.walk(sql, each)
     }
 
     /// A statement that is kept for the next call.
@@ -42,7 +54,7 @@ impl<'a> Reading<'a> {
 
 impl<'a> Writing<'a> {
     /// The caller has begun a transaction on this connection.
-    pub(crate) fn of(connection: &'a rusqlite::Connection) -> Self {
+    pub(crate) fn of(connection: Connection<'a>) -> Self {
         Self { reading: Reading::of(connection), change: Cell::new(None) }
     }
 
@@ -53,6 +65,11 @@ impl<'a> Writing<'a> {
 
     pub(crate) fn set_change(&self, number: i64) {
         self.change.set(Some(number));
+    }
+
+    /// Runs commands that have no parameters, with `;` between them.
+    pub(crate) fn run_commands(&self, sql: &str) -> Result<(), StoreError> {
+        self.reading.0.run_commands(sql)
     }
 
     /// Runs a statement, which is kept for the next call; returns the number of rows that it changed.
@@ -69,19 +86,54 @@ impl<'a> Deref for Writing<'a> {
     }
 }
 
-/// The raw connection, for tests that do to a database what this program never does.
+/// The same on the connection of SQLite.
 #[cfg(feature = "raw")]
 impl<'a> Reading<'a> {
-    /// The connection itself.
+    /// All rows that a statement returns.
+    pub fn raw_rows(&self, sql: &str, parameters: &[RawValue]) -> Result<Vec<Vec<RawValue>>, StoreError> {
+        let mut statement = self.0.prepare_cached(sql)?;
+        let mut rows = statement.query(parameters)?;
+        let mut all = Vec::new();
+        while let Some(row) = rows.next()? {
+            all.push(row.all()?);
+        }
+        Ok(all)
+    }
+
+    /// The connection itself, of SQLite.
     pub fn raw(&self) -> &'a rusqlite::Connection {
-        let Connection::Sqlite(connection) = self.0;
-        connection
+        match self.0 {
+            Connection::Sqlite(connection) => connection,
+            Connection::Postgres(_) => panic!("this test is of SQLite"),
+        }
+    }
+}
+
+/// Statements for tests that do to a database what this program never does.
+#[cfg(feature = "raw")]
+impl Writing<'_> {
+    /// Runs a statement. Returns the number of rows that it changed.
+    pub fn raw_execute(&self, sql: &str, parameters: &[RawValue]) -> Result<usize, StoreError> {
+        self.execute(sql, parameters)
+    }
+
+    /// Runs statements without parameters, with `;` between them.
+    pub fn raw_commands(&self, sql: &str) -> Result<(), StoreError> {
+        self.run_commands(sql)
     }
 }
 
 /// A transaction runs at most this often before its conflict is reported. Conflicts need two writers at the same row,
-/// so two runs suffice nearly always.
-const RUNS: u32 = 5;
+/// so two runs suffice nearly always; but all nodes may write at a row that all sign-ins of an account need.
+const RUNS: u32 = 10;
+
+/// Waits before a transaction runs again: from a millisecond to 64, shortened by up to a half, so that two that lost to each
+/// other do not meet again.
+fn wait_before_run(repeated: u32) {
+    let longest = Duration::from_millis(1 << repeated.min(6));
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    std::thread::sleep(longest.mul_f64(0.5 + f64::from(now.subsec_nanos() % 1000) / 2000.0));
+}
 
 /// What became of the transactions of one name.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -108,7 +160,10 @@ impl Transactions {
         let mut repeated = 0;
         let outcome = loop {
             match attempt() {
-                Err(StoreError::Conflict) if repeated + 1 < RUNS => repeated += 1,
+                Err(error) if error.is_repeatable() && repeated + 1 < RUNS => {
+                    wait_before_run(repeated);
+                    repeated += 1;
+                }
                 outcome => break outcome,
             }
         };

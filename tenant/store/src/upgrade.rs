@@ -4,6 +4,7 @@
 
 mod attributes_before;
 
+use crate::engine::Connection;
 use crate::error::StoreError;
 use crate::schema::SCHEMA_VERSION;
 use crate::tables::{attributes, domains, numbers, objects, suffixes};
@@ -11,7 +12,6 @@ use crate::transaction::Writing;
 use attributes_before::pack_attributes;
 use landbridge_tenant_rules::names::names_of;
 use landbridge_wire::upload::Kind;
-use rusqlite::Connection;
 
 /// The statements of each step. The first one leads from version 1 to 2.
 const STEPS: [&str; 4] = [
@@ -422,7 +422,7 @@ const NAMES_SINCE: i64 = 4;
 const PACKED_SINCE: i64 = 5;
 
 /// Applies every step from version `found` on. `found` is between [`OLDEST`] and the present version.
-pub(super) fn upgrade(connection: &mut Connection, found: i64) -> Result<(), StoreError> {
+pub(super) fn upgrade(connection: &mut rusqlite::Connection, found: i64) -> Result<(), StoreError> {
     if found >= SCHEMA_VERSION {
         return Ok(());
     }
@@ -430,10 +430,10 @@ pub(super) fn upgrade(connection: &mut Connection, found: i64) -> Result<(), Sto
     connection.pragma_update(None, "secure_delete", true)?;
     let done = usize::try_from(found.saturating_sub(OLDEST)).unwrap_or_default();
     let transaction = connection.transaction()?;
+    let writing = Writing::of(Connection::Sqlite(&transaction));
     for step in STEPS.iter().skip(done) {
-        transaction.execute_batch(step)?;
+        writing.run_commands(step)?;
     }
-    let writing = Writing::of(&transaction);
     if found < PACKED_SINCE {
         pack_attributes(&transaction, &writing)?;
     }

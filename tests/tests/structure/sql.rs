@@ -57,8 +57,6 @@ const STILL_FOREIGN: &[(&str, &str, usize)] = &[
     ("backup.rs", "PRAGMA", 2),
     ("backup.rs", "VACUUM", 1),
     ("erase.rs", "PRAGMA", 2),
-    ("engine/sqlite/file.rs", "PRAGMA", 13),
-    ("lib.rs", "PRAGMA", 1),
     ("schema/schema.sql", "BLOB", 89),
     ("schema/schema.sql", "ROWID", 37),
     ("schema/schema.sql", "STRICT", 44),
@@ -131,7 +129,9 @@ fn count(sql: &str, word: &str) -> usize {
 #[test]
 fn no_new_statement_is_for_sqlite_alone() {
     let mut found = BTreeMap::new();
-    for file in files_under(Path::new(STORE)) {
+    // What is of one engine is written in its words.
+    let of_engine = Path::new(STORE).join("engine");
+    for file in files_under(Path::new(STORE)).into_iter().filter(|file| !file.starts_with(&of_engine)) {
         let sql = sql_in(&file);
         let name = file.strip_prefix(STORE).unwrap().display().to_string();
         for (word, _) in FOREIGN {

@@ -182,7 +182,9 @@ pub(super) fn act(
         match error {
             StoreError::Defect(what) => AdminResponse::Defect(what),
             error @ (StoreError::File { .. }
+            | StoreError::Server { .. }
             | StoreError::Foreign { .. }
+            | StoreError::Differs { .. }
             | StoreError::Seal(_)
             | StoreError::Conflict) => AdminResponse::StorageFailed(error.to_string()),
         }

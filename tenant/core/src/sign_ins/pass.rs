@@ -331,7 +331,7 @@ impl Pass {
 
     fn failed(&self, failed: &StoreError, by: DecidedBy) -> End {
         error!(
-            database = %self.inner.store.path().display(),
+            database = %self.inner.store.location(),
             door = self.caller.door,
             error = %failed,
             "the database fails: nobody signs in"

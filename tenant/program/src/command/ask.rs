@@ -33,7 +33,11 @@ const MAX_ANSWER: u64 = 64;
 /// Sends the request of a command and prints the response.
 pub fn run(config: &Config, command: &Command) -> Result<(), TenantError> {
     let (question, json) = match command {
-        Command::Init(_) | Command::Serve | Command::Backup(_) | Command::Restore(_) => {
+        Command::Init(_)
+        | Command::Serve
+        | Command::Backup(_)
+        | Command::Restore(_)
+        | Command::Migrate(_) => {
             return Err(TenantError::Defect("not a question".to_owned()));
         }
         Command::Domains(Domains::Add { name, netbios, sid, allow_privileged }) => {

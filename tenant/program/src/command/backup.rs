@@ -60,7 +60,7 @@ pub fn backup(config_file: &Path, flags: &Backup) -> Result<String, TenantError>
     // 1. Copy the database, the certificate and the configuration, and write their sums.
     let directory = NewDirectory::begin_at(&to)?;
     let new_keys = keys.as_deref().map(NewDirectory::begin_at).transpose()?;
-    let contents = backup::copy(&config.database(), &directory.path().join(DATABASE), &actor(), now)?;
+    let contents = backup::copy(&config.location()?, &directory.path().join(DATABASE), &actor(), now)?;
     let mut sizes = vec![(DATABASE, contents.size)];
     for (from, name) in [(config.root_certificate().as_path(), ROOT), (config_file, CONFIGURATION)] {
         let bytes = std::fs::read(from).map_err(|e| {
@@ -90,7 +90,7 @@ fn copy_keys(
     to: &Path,
     now: i64,
 ) -> Result<(), TenantError> {
-    let owner = std::fs::metadata(config.database()).map_or(own_uid(), |database| database.uid());
+    let owner = std::fs::metadata(&config.data_directory).map_or(own_uid(), |directory| directory.uid());
     keys::authority(contents.tenant, (&config.ca_key, owner), &config.root_certificate(), now)?;
     keys::prove(&keys::seal_keys(&config.seal_keys, owner)?, &config.seal_keys, copy)?;
     key_file::create(&to.join(CA_KEY), config.ca_key.read_of(owner)?.as_bytes())?;

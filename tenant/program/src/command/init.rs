@@ -9,7 +9,7 @@ use landbridge_crypto::seal::{SealKey, SealKeys};
 use landbridge_host::key_file;
 use landbridge_tenant_core::agents::authority::Authority;
 use landbridge_tenant_core::clock::unix_now;
-use landbridge_tenant_store::Store;
+use landbridge_tenant_store::{Location, Store};
 use std::path::Path;
 use uuid::Uuid;
 use zeroize::Zeroizing;
@@ -78,7 +78,12 @@ fn make(config: &Config) -> Result<NewDirectory, TenantError> {
         directory.write_key(source, &line)?;
         keys.push(key);
     }
-    drop(Store::create(&directory.path().join("tenant.db"), SealKeys::new(keys), tenant, now)?);
+    // A database on a server is made last: what failed before leaves nothing there.
+    let at = match config.server_address()? {
+        Some(address) => Location::Server(Box::new(address)),
+        None => Location::File(directory.path().join("tenant.db")),
+    };
+    drop(Store::create(at, SealKeys::new(keys), tenant, now)?);
     Ok(directory)
 }
 

@@ -15,9 +15,9 @@ use crate::keys;
 use landbridge_host::clock_text::utc;
 use landbridge_host::key_file::{KeySource, own_uid};
 use landbridge_tenant_core::clock::unix_now;
-use landbridge_tenant_store::backup;
 use landbridge_tenant_store::backup::Contents;
 use landbridge_tenant_store::{SCHEMA_VERSION, Store, StoreError, Trouble};
+use landbridge_tenant_store::{backup, transfer};
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
@@ -50,7 +50,12 @@ pub fn restore(config_file: &Path, flags: &Restore) -> Result<String, TenantErro
     store.write("restore", |writing| backup::put_back(writing, &actor(), now)).map_err(damaged)?;
     store.checkpoint().map_err(damaged)?;
     drop(store);
-    // 3. Write the keys, and rename the directory to its destination.
+    // 3. A database on a server gets all rows of the file, which is not needed after that.
+    if let Some(server) = config.server_address()? {
+        transfer::to_server(&database, &server, |_| {}, |_| Ok(()))?;
+        std::fs::remove_file(&database).map_err(|e| cannot_create(&database, &e))?;
+    }
+    // 4. Write the keys, and rename the directory to its destination.
     if flags.keys.is_some() {
         directory.write_key(&config.ca_key, &ca_key.read()?)?;
         for (to, from) in config.seal_keys.iter().zip(&seal_keys) {

@@ -160,7 +160,7 @@ async fn one_tenant_serves_one_data_directory_and_a_dead_ones_socket_is_no_hindr
     let none = TenantError::from(send_request(&config.admin_socket(), &AdminRequest::AppsList).unwrap_err());
     assert_eq!(none.exit_code(), 5);
     let again = Ready::new(&config, Limits::default()).await.unwrap();
-    assert_eq!(again.store().path(), folder.path().join("data/tenant.db"));
+    assert_eq!(again.store().path().unwrap(), folder.path().join("data/tenant.db"));
 }
 
 #[tokio::test(flavor = "multi_thread")]

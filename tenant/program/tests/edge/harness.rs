@@ -7,7 +7,7 @@ use hyper::{Request, StatusCode};
 use hyper_util::rt::TokioIo;
 use landbridge_door_listen::limits::Limits;
 use landbridge_tenant::command::{Init, init::init};
-use landbridge_tenant::config::Config;
+use landbridge_tenant::config::{self, Config};
 use landbridge_tenant::serve::Ready;
 use landbridge_tenant_core::administration::Administration;
 use landbridge_tenant_core::administration::operator::Operator;
@@ -17,6 +17,7 @@ use landbridge_tenant_core::agents::authority::{Authority, RequestedKey};
 use landbridge_tenant_core::agents::certificate_names::AgentName;
 use landbridge_tenant_core::clock::unix_now;
 use landbridge_tenant_core::numbers::Snapshot;
+use landbridge_tenant_fixture::postgres;
 use landbridge_tenant_store::Store;
 use landbridge_wire::bounded::{Blob, Text};
 use landbridge_wire::enroll::{EnrollRequest, EnrollResponse, Role, Token, TokenSecret};
@@ -152,12 +153,14 @@ impl Edge {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("tenant.toml");
         let data_directory = folder.path().join("data");
-        let flags = Init {
-            url: Some("https://tenant.example.com:8443".to_owned()),
-            listen: "127.0.0.1:0".parse().unwrap(),
-            observe: "127.0.0.1:0".parse().unwrap(),
-            data_directory,
-        };
+        let (url, address) = ("https://tenant.example.com:8443", "127.0.0.1:0".parse().unwrap());
+        // The same tests run with a database on a server.
+        if postgres::is_chosen() {
+            let text = config::template(url, address, address, &data_directory);
+            let text = format!("{text}\n[database]\nurl = \"{}\"\n", postgres::database_url());
+            std::fs::write(&file, text).unwrap();
+        }
+        let flags = Init { url: Some(url.to_owned()), listen: address, observe: address, data_directory };
         init(&file, &flags).unwrap();
         let mut config = Config::load(&file).unwrap();
         config.observe = "127.0.0.1:0".parse().unwrap();
@@ -384,7 +387,7 @@ impl Edge {
 
     /// The tenant's database, opened by somebody else than the tenant.
     pub(crate) fn database(&self) -> rusqlite::Connection {
-        let database = rusqlite::Connection::open(self.config.database()).unwrap();
+        let database = rusqlite::Connection::open(self.config.database_file()).unwrap();
         database.busy_timeout(DEADLINE).unwrap();
         database
     }

@@ -1,5 +1,6 @@
 //! Statements on SQLite.
 
+pub(crate) mod database;
 pub(crate) mod file;
 pub(crate) mod writer;
 

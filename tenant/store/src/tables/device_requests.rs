@@ -90,13 +90,11 @@ pub fn insert(
     now: i64,
 ) -> Result<bool, StoreError> {
     sweep(writing, now)?;
-    let count = |sql: &str, app: Option<Uuid>| -> Result<u32, StoreError> {
-        let app = app.map(|app| app.as_bytes().to_vec());
-        Ok(writing.prepare_cached(sql)?.query_row(params![now, app], |row| row.get(0))?)
-    };
     let of_app = "SELECT count(*) FROM device_requests WHERE ends_at > ?1 AND app = ?2";
-    let all = "SELECT count(*) FROM device_requests WHERE ends_at > ?1 AND ?2 IS NULL";
-    if count(of_app, Some(request.app))? >= MOST_OF_APP || count(all, None)? >= MOST {
+    let of_app: u32 = writing.query_row(of_app, (now, request.app), |row| row.get(0))?;
+    let all = "SELECT count(*) FROM device_requests WHERE ends_at > ?1";
+    let all: u32 = writing.query_row(all, [now], |row| row.get(0))?;
+    if of_app >= MOST_OF_APP || all >= MOST {
         return Ok(false);
     }
     let DeviceRequest { id, hash, app, scopes, address, made_at, ends_at, polled_at, wait_seconds, .. } =

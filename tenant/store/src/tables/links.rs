@@ -56,7 +56,7 @@ pub fn put(
         writing
             .prepare_cached(
                 "INSERT INTO links (source, what, target, domain, stamp, present, cycle) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
-                 ON CONFLICT DO UPDATE SET stamp = excluded.stamp, present = excluded.present, cycle = excluded.cycle",
+                 ON CONFLICT (source, what, target, domain) DO UPDATE SET stamp = excluded.stamp, present = excluded.present, cycle = excluded.cycle",
             )?
             .execute((key.0, key.1, key.2, key.3, stamp, link.present, cycle.map(|c| *c.as_bytes())))?;
     } else if held.is_some_and(|(_, _, held)| held != cycle) {

@@ -62,7 +62,8 @@ const MAX_CONFLICTS: u32 = 10_000;
 
 /// Number of names that more than one account holds, carried or not.
 pub fn count_ambiguous(reading: &Reading<'_>) -> Result<i64, StoreError> {
-    let count = "SELECT count(*) FROM (SELECT 1 FROM signin_names GROUP BY name HAVING count(*) > 1)";
+    let count =
+        "SELECT count(*) FROM (SELECT 1 FROM signin_names GROUP BY name HAVING count(*) > 1) AS several";
     let mut several: i64 = reading.prepare_cached(count)?.query_row((), |row| row.get(0))?;
     let mut conflicts = reserved_names::all(reading, MAX_CONFLICTS)?;
     conflicts.dedup_by(|one, other| one.name == other.name);

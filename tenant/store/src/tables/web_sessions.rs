@@ -90,11 +90,13 @@ pub fn insert(writing: &Writing<'_>, session: &WebSession, hash: &[u8; 32]) -> R
 
 /// The sessions of an account, or of all accounts; the last used first.
 pub fn list(reading: &Reading<'_>, object: Option<Uuid>, limit: u32) -> Result<Vec<WebSession>, StoreError> {
-    let object = object.map(|object| object.as_bytes().to_vec());
-    let whose = if object.is_some() { "object = ?2" } else { "?2 IS NULL" };
-    let sql = format!("SELECT {COLUMNS} FROM web_sessions WHERE {whose} ORDER BY seen_at DESC, id LIMIT ?1");
+    let whose = if object.is_some() { "WHERE object = ?2" } else { "" };
+    let sql = format!("SELECT {COLUMNS} FROM web_sessions {whose} ORDER BY seen_at DESC, id LIMIT ?1");
     let mut statement = reading.prepare_cached(&sql)?;
-    let rows = statement.query_map(params![limit, object], read)?;
+    let rows = match object {
+        Some(object) => statement.query_map(params![limit, object], read)?,
+        None => statement.query_map([limit], read)?,
+    };
     rows.collect::<Result<_, _>>()
 }
 

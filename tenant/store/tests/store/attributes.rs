@@ -1,6 +1,7 @@
 //! Attributes of the wire's table: each comes back as it was sent, and octets only on request.
 
 use landbridge_tenant_fixture::*;
+use landbridge_tenant_store::RawValue;
 use landbridge_tenant_store::tables::attributes;
 use landbridge_tenant_store::tables::attributes::packed::{Entry, Value, pack};
 use landbridge_wire::bounded::{Blob, Text};
@@ -72,7 +73,13 @@ fn an_empty_photo_is_a_value_and_a_value_of_another_type_is_no_attribute() {
         tenant.sends(vec![user(1, "one")]);
         let packed = pack(&[Entry { name, stamp: stamp(1), value: Some(foreign.clone()) }]);
         let update = "UPDATE attributes SET packed = ?1";
-        assert_eq!(tenant.store.write("test", |t| Ok(t.raw().execute(update, [&packed])?)).unwrap(), 1);
+        assert_eq!(
+            tenant
+                .store
+                .write("test", |t| t.raw_execute(update, &[RawValue::Octets(packed.clone())]))
+                .unwrap(),
+            1
+        );
         assert!(tenant.store.read(|c| attributes::of(c, object(1))).is_err(), "{name} {foreign:?}");
     }
 }
@@ -85,7 +92,8 @@ fn a_photo_that_changes_or_leaves_is_the_only_one_and_leaves_no_octets() {
     let held = || tenant.store.read(|c| attributes::octets(c, object(1), photo)).unwrap();
     let count = || -> i64 {
         let rows = "SELECT count(*) FROM octets";
-        tenant.store.read(|c| Ok(c.raw().query_row(rows, [], |row| row.get(0))?)).unwrap()
+        let found = tenant.store.read(|c| c.raw_rows(rows, &[])).unwrap();
+        if let RawValue::Integer(count) = found[0][0] { count } else { panic!("{found:?}") }
     };
     let send = |full: bool, version: u32, value| {
         let upload = page(vec![with(1, vec![attribute(version, photo, value)])]);

@@ -106,96 +106,6 @@ fn marked(n: u128) -> String {
 const WITHOUT_HOMES: &str = "DROP TABLE homes;
     CREATE TABLE homes (object BLOB PRIMARY KEY, domain INTEGER NOT NULL) STRICT, WITHOUT ROWID;";
 
-/// With 1,500 accounts every table has divided its pages: if the tables are not written anew, this finds leftovers.
-#[test]
-fn of_those_whose_time_is_over_nothing_is_left_in_any_file() {
-    let crowd = Crowd::new(1500);
-    let tenant = &crowd.tenant;
-    let trace =
-        |n: u128| vec![object(n).as_bytes().to_vec(), marked(n).into_bytes(), sealed(tenant, object(n))];
-    let mut traces: Vec<Vec<Vec<u8>>> = crowd.leaving.iter().map(|n| trace(*n)).collect();
-    let stayed: Vec<Vec<u8>> = trace(crowd.all[1]);
-    let tries = landbridge_tenant_rules::lockout::Tries { last_at: NOW, ..Default::default() };
-    tenant
-        .store
-        .write("test", |t| lockouts::replace(t, object(crowd.leaving[0]), "somewhere", None, &tries))
-        .unwrap();
-    let leaving = object(crowd.leaving[0]);
-    let home = Source::parse("203.0.113.7").unwrap();
-    let hashes = known_sources::hashes(tenant.store.seal_keys(), leaving, "app mail", &home);
-    let spent = landbridge_tenant_rules::lockout::Spent { known: 1, unknown: 2, last_at: NOW };
-    let note = |t: &landbridge_tenant_store::Writing<'_>| {
-        ad_budget::replace(t, leaving, None, Some(&spent))?;
-        known_sources::note(t, leaving, &hashes, NOW)
-    };
-    tenant.store.write("test", note).unwrap();
-    traces.push(vec![hashes[0].to_vec()]);
-    let all_traces: Vec<Vec<u8>> = traces.concat();
-    assert!(found(tenant, &all_traces).iter().all(|count| *count > 0), "the search finds what is there");
-    crowd.leave();
-    let day = 86_400;
-    assert_eq!(crowd.erase(NOW + 7 * day, 7), 0, "the grace time is not over");
-    assert!(tenant.store.read(|c| objects::find(c, object(crowd.leaving[0]))).unwrap().is_some());
-    let began = Instant::now();
-    assert_eq!(crowd.erase(NOW + 8 * day, 7), crowd.leaving.len());
-    println!("erasing {} of {} accounts took {:?}", crowd.leaving.len(), crowd.all.len(), began.elapsed());
-    tenant.store.write("test", |t| Ok(t.raw().execute_batch(WITHOUT_HOMES)?)).unwrap();
-    tenant.store.checkpoint().unwrap();
-    assert_eq!(found(tenant, &all_traces), vec![0; all_traces.len()]);
-    assert!(found(tenant, &stayed).iter().all(|count| *count > 0), "whoever stayed is there");
-}
-
-#[test]
-fn an_erasure_leaves_everybody_else_as_they_were() {
-    let crowd = Crowd::new(200);
-    let tenant = &crowd.tenant;
-    let odd = AttributeValue::Department(Some(Text::new("0815").unwrap()));
-    tenant.sends(vec![with(3, vec![written(1, odd), written(1, AttributeValue::AdminCount(Some(0)))])]);
-    crowd.leave();
-    let gone: Vec<String> =
-        crowd.leaving.iter().map(|n| object(*n).simple().to_string().to_uppercase()).collect();
-    let mut expected = tenant.dump();
-    let stays =
-        |line: &String| line.starts_with("[Text(\"home\")") || !gone.iter().any(|guid| line.contains(guid));
-    expected.retain(stays);
-    assert_eq!(crowd.erase(NOW, 0), crowd.leaving.len());
-    assert_eq!(tenant.dump(), expected);
-    assert_eq!(crowd.erase(NOW, 0), 0);
-    let known = tenant.store.read(|c| attributes::of(c, object(3))).unwrap();
-    assert_eq!(known.department.as_deref(), Some("0815"), "a number that is a text stays one");
-    // Keys are looked after again.
-    let orphan = tenant.store.write("test", |t| {
-        Ok(t.raw().execute("INSERT INTO digests VALUES (1000000, zeroblob(28), zeroblob(9), 1)", [])?)
-    });
-    assert!(orphan.is_err());
-}
-
-#[test]
-fn a_digest_that_was_replaced_or_erased_leaves_nothing_when_the_digests_are_scrubbed() {
-    let crowd = Crowd::new(1500);
-    let tenant = &crowd.tenant;
-    let old: Vec<Vec<u8>> = crowd.all.iter().map(|n| sealed(tenant, object(*n))).collect();
-    let two = digest("two");
-    tenant
-        .store
-        .write("test", |t| {
-            for (at, n) in crowd.all.iter().enumerate() {
-                match at % 3 {
-                    0 => {
-                        digests::erase(t, object(*n))?;
-                    }
-                    1 => digests::put(t, tenant.store.seal_keys(), object(*n), &stamp(2), &two, NOW)?,
-                    _ => {}
-                }
-            }
-            Ok(())
-        })
-        .unwrap();
-    tenant.store.scrub_digests().unwrap();
-    let expected: Vec<usize> = (0..old.len()).map(|at| usize::from(at % 3 == 2)).collect();
-    assert_eq!(found(tenant, &old), expected);
-}
-
 #[test]
 fn whoever_comes_back_in_its_grace_time_stays_and_needs_a_fresh_digest() {
     let tenant = Tenant::new();
@@ -242,34 +152,135 @@ fn the_grace_time_is_counted_in_whole_days() {
     }
 }
 
-#[test]
-fn while_a_backup_reads_what_is_erased_leaves_the_log_afterwards() {
-    let tenant = Tenant::new();
-    tenant.sends(vec![user(1, "one")]);
-    tenant.store.checkpoint().unwrap();
-    let secret = vec![sealed(&tenant, object(1))];
-    let backup = rusqlite::Connection::open(tenant.path()).unwrap();
-    backup.execute_batch("BEGIN; SELECT count(*) FROM objects;").unwrap();
-    backup.query_row("SELECT count(*) FROM digests", [], |row| row.get::<_, i64>(0)).unwrap();
-    assert_eq!(tenant.store.erase("test", |_| counted(vec![object(1)])).unwrap(), 1);
-    assert!(tenant.store.needs_checkpoint());
-    assert!(found(&tenant, &secret)[0] > 0, "the backup has nothing to read");
-    backup.execute_batch("COMMIT").unwrap();
-    tenant.store.checkpoint_erased().unwrap();
-    assert!(!tenant.store.needs_checkpoint());
-    assert_eq!(found(&tenant, &secret), [0]);
-}
+/// What SQLite leaves in its files.
+mod sqlite {
+    use super::*;
 
-#[test]
-fn every_column_of_a_table_that_is_written_anew_is_named() {
-    let tenant = Tenant::new();
-    for (table, columns) in landbridge_tenant_store::erase::TABLES {
-        let ask =
-            "SELECT group_concat(name, ', ') FROM (SELECT name FROM pragma_table_info(?1) ORDER BY name)";
-        let held: String =
-            tenant.store.read(|c| Ok(c.raw().query_row(ask, [table], |row| row.get(0))?)).unwrap();
-        let mut named: Vec<&str> = columns.split(", ").collect();
-        named.sort_unstable();
-        assert_eq!(held, named.join(", "), "{table}");
+    /// With 1,500 accounts every table has divided its pages: if the tables are not written anew, this finds leftovers.
+    #[test]
+    fn of_those_whose_time_is_over_nothing_is_left_in_any_file() {
+        let crowd = Crowd::new(1500);
+        let tenant = &crowd.tenant;
+        let trace =
+            |n: u128| vec![object(n).as_bytes().to_vec(), marked(n).into_bytes(), sealed(tenant, object(n))];
+        let mut traces: Vec<Vec<Vec<u8>>> = crowd.leaving.iter().map(|n| trace(*n)).collect();
+        let stayed: Vec<Vec<u8>> = trace(crowd.all[1]);
+        let tries = landbridge_tenant_rules::lockout::Tries { last_at: NOW, ..Default::default() };
+        tenant
+            .store
+            .write("test", |t| lockouts::replace(t, object(crowd.leaving[0]), "somewhere", None, &tries))
+            .unwrap();
+        let leaving = object(crowd.leaving[0]);
+        let home = Source::parse("203.0.113.7").unwrap();
+        let hashes = known_sources::hashes(tenant.store.seal_keys(), leaving, "app mail", &home);
+        let spent = landbridge_tenant_rules::lockout::Spent { known: 1, unknown: 2, last_at: NOW };
+        let note = |t: &landbridge_tenant_store::Writing<'_>| {
+            ad_budget::replace(t, leaving, None, Some(&spent))?;
+            known_sources::note(t, leaving, &hashes, NOW)
+        };
+        tenant.store.write("test", note).unwrap();
+        traces.push(vec![hashes[0].to_vec()]);
+        let all_traces: Vec<Vec<u8>> = traces.concat();
+        assert!(found(tenant, &all_traces).iter().all(|count| *count > 0), "the search finds what is there");
+        crowd.leave();
+        let day = 86_400;
+        assert_eq!(crowd.erase(NOW + 7 * day, 7), 0, "the grace time is not over");
+        assert!(tenant.store.read(|c| objects::find(c, object(crowd.leaving[0]))).unwrap().is_some());
+        let began = Instant::now();
+        assert_eq!(crowd.erase(NOW + 8 * day, 7), crowd.leaving.len());
+        println!(
+            "erasing {} of {} accounts took {:?}",
+            crowd.leaving.len(),
+            crowd.all.len(),
+            began.elapsed()
+        );
+        tenant.store.write("test", |t| Ok(t.raw().execute_batch(WITHOUT_HOMES)?)).unwrap();
+        tenant.store.checkpoint().unwrap();
+        assert_eq!(found(tenant, &all_traces), vec![0; all_traces.len()]);
+        assert!(found(tenant, &stayed).iter().all(|count| *count > 0), "whoever stayed is there");
+    }
+
+    #[test]
+    fn an_erasure_leaves_everybody_else_as_they_were() {
+        let crowd = Crowd::new(200);
+        let tenant = &crowd.tenant;
+        let odd = AttributeValue::Department(Some(Text::new("0815").unwrap()));
+        tenant.sends(vec![with(3, vec![written(1, odd), written(1, AttributeValue::AdminCount(Some(0)))])]);
+        crowd.leave();
+        let gone: Vec<String> =
+            crowd.leaving.iter().map(|n| object(*n).simple().to_string().to_uppercase()).collect();
+        let mut expected = tenant.dump();
+        let stays = |line: &String| {
+            line.starts_with("Text(\"home\")") || !gone.iter().any(|guid| line.contains(guid))
+        };
+        expected.retain(stays);
+        assert_eq!(crowd.erase(NOW, 0), crowd.leaving.len());
+        assert_eq!(tenant.dump(), expected);
+        assert_eq!(crowd.erase(NOW, 0), 0);
+        let known = tenant.store.read(|c| attributes::of(c, object(3))).unwrap();
+        assert_eq!(known.department.as_deref(), Some("0815"), "a number that is a text stays one");
+        // Keys are looked after again.
+        let orphan = tenant.store.write("test", |t| {
+            Ok(t.raw().execute("INSERT INTO digests VALUES (1000000, zeroblob(28), zeroblob(9), 1)", [])?)
+        });
+        assert!(orphan.is_err());
+    }
+
+    #[test]
+    fn a_digest_that_was_replaced_or_erased_leaves_nothing_when_the_digests_are_scrubbed() {
+        let crowd = Crowd::new(1500);
+        let tenant = &crowd.tenant;
+        let old: Vec<Vec<u8>> = crowd.all.iter().map(|n| sealed(tenant, object(*n))).collect();
+        let two = digest("two");
+        tenant
+            .store
+            .write("test", |t| {
+                for (at, n) in crowd.all.iter().enumerate() {
+                    match at % 3 {
+                        0 => {
+                            digests::erase(t, object(*n))?;
+                        }
+                        1 => digests::put(t, tenant.store.seal_keys(), object(*n), &stamp(2), &two, NOW)?,
+                        _ => {}
+                    }
+                }
+                Ok(())
+            })
+            .unwrap();
+        tenant.store.scrub_digests().unwrap();
+        let expected: Vec<usize> = (0..old.len()).map(|at| usize::from(at % 3 == 2)).collect();
+        assert_eq!(found(tenant, &old), expected);
+    }
+
+    #[test]
+    fn while_a_backup_reads_what_is_erased_leaves_the_log_afterwards() {
+        let tenant = Tenant::new();
+        tenant.sends(vec![user(1, "one")]);
+        tenant.store.checkpoint().unwrap();
+        let secret = vec![sealed(&tenant, object(1))];
+        let backup = rusqlite::Connection::open(tenant.path()).unwrap();
+        backup.execute_batch("BEGIN; SELECT count(*) FROM objects;").unwrap();
+        backup.query_row("SELECT count(*) FROM digests", [], |row| row.get::<_, i64>(0)).unwrap();
+        assert_eq!(tenant.store.erase("test", |_| counted(vec![object(1)])).unwrap(), 1);
+        assert!(tenant.store.needs_checkpoint());
+        assert!(found(&tenant, &secret)[0] > 0, "the backup has nothing to read");
+        backup.execute_batch("COMMIT").unwrap();
+        tenant.store.checkpoint_erased().unwrap();
+        assert!(!tenant.store.needs_checkpoint());
+        assert_eq!(found(&tenant, &secret), [0]);
+    }
+
+    #[test]
+    fn every_column_of_a_table_that_is_written_anew_is_named() {
+        let tenant = Tenant::new();
+        for (table, columns) in landbridge_tenant_store::erase::TABLES {
+            let ask =
+                "SELECT group_concat(name, ', ') FROM (SELECT name FROM pragma_table_info(?1) ORDER BY name)";
+            let held: String =
+                tenant.store.read(|c| Ok(c.raw().query_row(ask, [table], |row| row.get(0))?)).unwrap();
+            let mut named: Vec<&str> = columns.split(", ").collect();
+            named.sort_unstable();
+            assert_eq!(held, named.join(", "), "{table}");
+        }
     }
 }

@@ -66,7 +66,7 @@ fn before_a_first_cycle_is_complete_nothing_is_known_of_policies_and_a_list_refu
     tenant
         .store
         .write("test", |tx| {
-            Ok(tx.raw().execute("UPDATE domains SET acknowledged = NULL, acknowledged_before = NULL", [])?)
+            tx.raw_execute("UPDATE domains SET acknowledged = NULL, acknowledged_before = NULL", &[])
         })
         .unwrap();
     assert_eq!(resultant(&tenant, 1).owner, PolicyOwner::Unclear);
@@ -237,70 +237,74 @@ fn strangers_take_one_of_the_roads_that_people_take_and_always_the_same() {
     assert_eq!(policy(7), policy(7));
 }
 
-/// No time is asserted: it prints what the question costs beside what a derivation costs.
-#[test]
-fn in_a_large_domain_the_questions_cost_little_beside_a_derivation() {
-    const ACCOUNTS: u128 = 20_000;
-    const GROUPS: u128 = 200;
-    let tenant = Tenant::new();
-    tenant.sends(vec![user(1, "one")]);
-    let group_at = |n: u128| object(1_000_000 + n);
-    tenant
-        .store
-        .write("test", |tx| {
-            let mut row = tx.raw().prepare(
-                "INSERT INTO objects VALUES (NULL, ?1, ?2, ?3, 'present', 0, NULL, 1, ?4, NULL, 0, 0)",
-            )?;
-            let mut edge = tx
-                .raw()
-                .prepare("INSERT OR IGNORE INTO links VALUES (?1, ?2, ?3, ?4, zeroblob(28), 1, NULL)")?;
-            for n in 0..ACCOUNTS {
-                let account = object(1 + n);
-                if n > 0 {
-                    row.execute((
-                        account.as_bytes(),
-                        tenant.domain,
-                        format!("{SID}-{}", 2_000 + n),
-                        "account",
-                    ))?;
+mod sqlite {
+    use super::*;
+
+    /// No time is asserted: it prints what the question costs beside what a derivation costs.
+    #[test]
+    fn in_a_large_domain_the_questions_cost_little_beside_a_derivation() {
+        const ACCOUNTS: u128 = 20_000;
+        const GROUPS: u128 = 200;
+        let tenant = Tenant::new();
+        tenant.sends(vec![user(1, "one")]);
+        let group_at = |n: u128| object(1_000_000 + n);
+        tenant
+            .store
+            .write("test", |tx| {
+                let mut row = tx.raw().prepare(
+                    "INSERT INTO objects VALUES (NULL, ?1, ?2, ?3, 'present', 0, NULL, 1, ?4, NULL, 0, 0)",
+                )?;
+                let mut edge = tx
+                    .raw()
+                    .prepare("INSERT OR IGNORE INTO links VALUES (?1, ?2, ?3, ?4, zeroblob(28), 1, NULL)")?;
+                for n in 0..ACCOUNTS {
+                    let account = object(1 + n);
+                    if n > 0 {
+                        row.execute((
+                            account.as_bytes(),
+                            tenant.domain,
+                            format!("{SID}-{}", 2_000 + n),
+                            "account",
+                        ))?;
+                    }
+                    for of in [n % GROUPS, (n * 7 + 3) % GROUPS, (n * 31 + 11) % GROUPS] {
+                        edge.execute((group_at(of).as_bytes(), "member", account.as_bytes(), tenant.domain))?;
+                    }
                 }
-                for of in [n % GROUPS, (n * 7 + 3) % GROUPS, (n * 31 + 11) % GROUPS] {
-                    edge.execute((group_at(of).as_bytes(), "member", account.as_bytes(), tenant.domain))?;
+                for n in 0..GROUPS {
+                    let sid = format!("{SID}-{}", 900_000 + n);
+                    row.execute((group_at(n).as_bytes(), tenant.domain, sid, "group"))?;
+                    // Chains of five: 0 in 40, 40 in 80, …
+                    if n + 40 < GROUPS {
+                        let (outer, inner) = (group_at(n + 40), group_at(n));
+                        edge.execute((outer.as_bytes(), "member", inner.as_bytes(), tenant.domain))?;
+                    }
                 }
+                Ok(())
+            })
+            .unwrap();
+        let cost = |what: &str| {
+            let (rounds, began) = (2_000_u32, Instant::now());
+            for _ in 0..rounds {
+                assert_eq!(admission(&tenant, 1).0, SigninPolicy::Phs, "{what}");
+                resultant(&tenant, 1);
             }
-            for n in 0..GROUPS {
-                let sid = format!("{SID}-{}", 900_000 + n);
-                row.execute((group_at(n).as_bytes(), tenant.domain, sid, "group"))?;
-                // Chains of five: 0 in 40, 40 in 80, …
-                if n + 40 < GROUPS {
-                    let (outer, inner) = (group_at(n + 40), group_at(n));
-                    edge.execute((outer.as_bytes(), "member", inner.as_bytes(), tenant.domain))?;
-                }
-            }
-            Ok(())
-        })
-        .unwrap();
-    let cost = |what: &str| {
-        let (rounds, began) = (2_000_u32, Instant::now());
-        for _ in 0..rounds {
-            assert_eq!(admission(&tenant, 1).0, SigninPolicy::Phs, "{what}");
-            resultant(&tenant, 1);
+            began.elapsed() / rounds
+        };
+        let without = cost("without a list");
+        listed(&tenant, SigninPolicy::Refuse, &[(9, SigninPolicy::Refuse), (1_000_160, SigninPolicy::Phs)]);
+        tenant.send(&linked(page(vec![settings_object(50, 1, 3, 1)]), vec![applies(50, 1_000_120)]));
+        let with = cost("with a list");
+        let cheap = digest("right");
+        let began = Instant::now();
+        for n in 0..20 {
+            assert!(!cheap.verify(&password(&format!("wrong{n}"))));
         }
-        began.elapsed() / rounds
-    };
-    let without = cost("without a list");
-    listed(&tenant, SigninPolicy::Refuse, &[(9, SigninPolicy::Refuse), (1_000_160, SigninPolicy::Phs)]);
-    tenant.send(&linked(page(vec![settings_object(50, 1, 3, 1)]), vec![applies(50, 1_000_120)]));
-    let with = cost("with a list");
-    let cheap = digest("right");
-    let began = Instant::now();
-    for n in 0..20 {
-        assert!(!cheap.verify(&password(&format!("wrong{n}"))));
-    }
-    let whole = began.elapsed() / 20;
-    println!(
-        "N = 2000, {ACCOUNTS} accounts in {GROUPS} groups, nested 5 deep: both questions {without:?} without policies of groups, \
+        let whole = began.elapsed() / 20;
+        println!(
+            "N = 2000, {ACCOUNTS} accounts in {GROUPS} groups, nested 5 deep: both questions {without:?} without policies of groups, \
          {with:?} with them; a derivation of the cheap profile {whole:?}: {:.1} % of it",
-        (with - without).as_secs_f64() * 100.0 / whole.as_secs_f64()
-    );
+            (with - without).as_secs_f64() * 100.0 / whole.as_secs_f64()
+        );
+    }
 }

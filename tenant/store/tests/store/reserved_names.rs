@@ -31,10 +31,10 @@ fn whose(store: &Store) -> Whose {
 
 /// The same database under other seal keys.
 fn opened(tenant: Tenant, with: &[u8]) -> Tenant {
-    let Tenant { directory, store, counts, writer, domain } = tenant;
+    let Tenant { directory, location, store, counts, writer, domain } = tenant;
     drop(store);
-    let store = Arc::new(Store::open(&directory.path().join("tenant.db"), keys(with)).unwrap());
-    Tenant { directory, store, counts, writer, domain }
+    let store = Arc::new(Store::open(location.clone(), keys(with)).unwrap());
+    Tenant { directory, location, store, counts, writer, domain }
 }
 
 #[test]

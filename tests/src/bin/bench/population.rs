@@ -247,7 +247,7 @@ pub(crate) fn open_store(tenant: &RunningTenant) -> Result<Store, LabError> {
     let config = Config::load(&tenant.config()).map_err(|why| failed("reading tenant.toml", &why))?;
     let owner = rustix::process::getuid().as_raw();
     let keys = seal_keys(&config.seal_keys, owner).map_err(|why| failed("reading the seal keys", &why))?;
-    Store::open(&config.database(), keys).map_err(|why| failed("opening the store", &why))
+    Store::open(&config.database_file(), keys).map_err(|why| failed("opening the store", &why))
 }
 
 /// A phs of the tenant's one domain.

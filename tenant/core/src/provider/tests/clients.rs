@@ -11,7 +11,7 @@ fn a_change_of_a_client_by_another_process_is_seen_at_the_next_request() {
     let client = bench.client("wiki");
     let id = client.app.id;
     // Another process, which has the database open by itself.
-    let other = Store::open(bench.tenant.store.path(), keys()).unwrap();
+    let other = Store::open(bench.tenant.store.path().unwrap(), keys()).unwrap();
     let row = bench.tenant.domain;
     let others_callback = RedirectUri::parse("https://wiki.example.com/other").unwrap();
     let changed = OidcClient { redirect_uris: vec![others_callback.clone()], ..client.oidc.clone() };

@@ -159,7 +159,7 @@ fn a_restored_tenant_is_the_one_that_was_backed_up_in_another_generation() {
     }
     let config = Config::load(&place.config()).unwrap();
     let restored =
-        Store::open(&config.database(), crate::keys::seal_keys(&config.seal_keys, own_uid()).unwrap())
+        Store::open(&config.database_file(), crate::keys::seal_keys(&config.seal_keys, own_uid()).unwrap())
             .unwrap();
     assert_eq!(restored.tenant().id, before.id);
     assert_ne!(restored.tenant().generation, before.generation);
@@ -430,7 +430,7 @@ fn a_backup_of_an_older_schema_is_upgraded_and_a_newer_one_is_refused() {
     let said = place.restore("backup", Some("keys")).unwrap();
     assert!(said.contains(&format!("schema version 1, upgraded to {SCHEMA_VERSION}")), "{said}");
     let config = Config::load(&place.config()).unwrap();
-    let restored = Store::open(&config.database(), SealKeys::new(Vec::new())).unwrap();
+    let restored = Store::open(&config.database_file(), SealKeys::new(Vec::new())).unwrap();
     assert_eq!(restored.read(landbridge_tenant_store::tables::domains::all).unwrap().len(), 1);
 }
 

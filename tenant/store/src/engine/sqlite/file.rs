@@ -5,7 +5,7 @@ use crate::error::{StoreError, Trouble};
 use crate::schema::{SCHEMA, SCHEMA_VERSION};
 use crate::upgrade;
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, OpenFlags, OptionalExtension as _};
+use rusqlite::{Connection, OpenFlags};
 use std::fs::{self, OpenOptions};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
@@ -25,15 +25,6 @@ const WRITING_KIB: i64 = 32 << 10;
 /// Pages of the write-ahead log before a checkpoint: 16,000 of 4 KiB are 64 MiB. A page that is written often until
 /// then is written to the file once.
 const LOG_PAGES: i64 = 16_000;
-
-/// Who this database belongs to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Tenant {
-    /// The tenant's id; stands in every certificate it issues.
-    pub id: Uuid,
-    /// Made at `init` and at each restore. An agent that sees another generation compares in full.
-    pub generation: Uuid,
-}
 
 /// Creates the database under another name and links it to `path` when it is complete, so that a file at `path` is
 /// always a complete database.
@@ -104,16 +95,6 @@ pub(crate) fn open(path: &Path) -> Result<[Connection; 3], StoreError> {
         Ok([writing, reading()?, reading()?])
     };
     all().map_err(|e: StoreError| e.at(path))
-}
-
-/// The tenant that the database belongs to.
-pub(crate) fn tenant(connection: &Connection) -> Result<Tenant, StoreError> {
-    connection
-        .query_row("SELECT id, generation FROM tenant", [], |row| {
-            Ok(Tenant { id: Uuid::from_bytes(row.get(0)?), generation: Uuid::from_bytes(row.get(1)?) })
-        })
-        .optional()?
-        .ok_or(StoreError::Foreign { what: "tenant's id" })
 }
 
 /// Opens a connection and sets what every connection needs.

@@ -1,0 +1,373 @@
+//! Statements on PostgreSQL.
+//!
+//! A [`Session`] is one connection. It has a runtime of its own, which runs on the thread of the caller, so that a statement
+//! costs no change of threads. Statements that return nothing that is needed at once are sent without waiting for their results; the
+//! next one that waits receives theirs too.
+//! Neighbours: [`super`] gives it statements; [`database`] opens sessions and lends them.
+
+pub mod address;
+pub(crate) mod database;
+mod dialect;
+mod failure;
+
+use super::Column;
+use super::parameter::{Parameter, Parameters};
+use crate::StoreError;
+use crate::error::ServerTrouble;
+use bytes::BytesMut;
+use failure::{Failure, lost};
+use postgres_types::{FromSql, IsNull, ToSql, Type, to_sql_checked};
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::error::Error;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use std::time::{Duration, Instant};
+use tokio::runtime::{Handle, Runtime, RuntimeFlavor};
+use tokio_postgres::{Client, Row, Statement};
+
+/// How long a connection that is asked whether it works may take to answer.
+const PROBE: Duration = Duration::from_secs(1);
+/// Rows that a cursor returns at a time.
+const FETCHED: u32 = 1000;
+/// Limit on statements that were sent and whose results were not received.
+const MOST_UNDER_WAY: usize = 256;
+
+/// A connection to the server.
+pub(crate) struct Session {
+    /// None: it is being dropped.
+    runtime: Option<Runtime>,
+    client: Arc<Client>,
+    statements: RefCell<HashMap<String, Statement>>,
+    under_way: RefCell<Vec<UnderWay>>,
+    /// How long the present transaction waits for a result.
+    limit: Cell<Duration>,
+    /// It is not used again.
+    broken: Cell<bool>,
+    /// When it last answered.
+    answered_at: Cell<Instant>,
+    /// The number of the last cursor.
+    cursors: Cell<u64>,
+    /// A transaction is open.
+    in_transaction: Cell<bool>,
+    /// The server as errors name it.
+    server: Arc<str>,
+}
+
+/// A statement that was sent, until its result is received.
+type UnderWay = Pin<Box<dyn Future<Output = Result<(), tokio_postgres::Error>> + Send>>;
+
+/// The value of a parameter, which outlives the call that gave it.
+#[derive(Debug)]
+enum Owned {
+    Null,
+    Integer(i64),
+    Text(String),
+    Octets(Vec<u8>),
+}
+
+impl Session {
+    /// Sends a command that has no parameters and whose result is not needed now.
+    fn send_command(&self, sql: String) -> Result<(), StoreError> {
+        let client = self.client.clone();
+        self.send(async move { client.batch_execute(&sql).await })
+    }
+
+    /// Runs commands that have no parameters, and waits for them.
+    pub(crate) fn run_commands(&self, sql: &str) -> Result<(), StoreError> {
+        self.send_command(dialect::translated(sql))?;
+        self.settle()
+    }
+
+    /// A statement, prepared at its first use.
+    pub(super) fn prepared(&self, sql: &str) -> Result<Statement, StoreError> {
+        if let Some(statement) = self.statements.borrow().get(sql) {
+            return Ok(statement.clone());
+        }
+        let text = dialect::translated(sql);
+        let client = self.client.clone();
+        let statement = self.wait(async move { client.prepare(&text).await })?;
+        self.statements.borrow_mut().insert(sql.to_owned(), statement.clone());
+        Ok(statement)
+    }
+
+    /// Runs a statement. Returns the number of rows that it changed.
+    pub(super) fn execute(
+        &self,
+        statement: &Statement,
+        parameters: &impl Parameters,
+    ) -> Result<usize, StoreError> {
+        let values = owned(parameters)?;
+        let (client, statement) = (self.client.clone(), statement.clone());
+        let changed =
+            self.wait(async move { client.execute_raw(&statement, values.iter().map(as_sql)).await })?;
+        usize::try_from(changed).map_err(|_| StoreError::Defect("a count is too large".to_owned()))
+    }
+
+    /// Sends a statement whose result is not needed now.
+    pub(super) fn send_statement(
+        &self,
+        statement: &Statement,
+        parameters: &impl Parameters,
+    ) -> Result<(), StoreError> {
+        let values = owned(parameters)?;
+        let (client, statement) = (self.client.clone(), statement.clone());
+        self.send(async move { client.execute_raw(&statement, values.iter().map(as_sql)).await.map(drop) })
+    }
+
+    /// The rows that a statement returns.
+    pub(super) fn query(
+        &self,
+        statement: &Statement,
+        parameters: &impl Parameters,
+    ) -> Result<Vec<Row>, StoreError> {
+        let values = owned(parameters)?;
+        let (client, statement) = (self.client.clone(), statement.clone());
+        self.wait(async move {
+            let values: Vec<&(dyn ToSql + Sync)> = values.iter().map(|value| value as _).collect();
+            client.query(&statement, &values).await
+        })
+    }
+
+    /// Opens a cursor over the rows of a statement without parameters. Returns its name.
+    pub(super) fn open_cursor(&self, sql: &str) -> Result<String, StoreError> {
+        let number = self.cursors.get().wrapping_add(1);
+        self.cursors.set(number);
+        let name = format!("rows_{number}");
+        self.send_command(format!("DECLARE {name} NO SCROLL CURSOR FOR {}", dialect::translated(sql)))?;
+        Ok(name)
+    }
+
+    /// The next rows of a cursor; none: there are no further ones.
+    pub(super) fn fetch(&self, cursor: &str) -> Result<Vec<Row>, StoreError> {
+        let (client, sql) = (self.client.clone(), format!("FETCH {FETCHED} FROM {cursor}"));
+        self.wait(async move { client.query_typed(&sql, &[]).await })
+    }
+
+    /// Closes a cursor.
+    pub(super) fn close_cursor(&self, cursor: &str) -> Result<(), StoreError> {
+        self.send_command(format!("CLOSE {cursor}"))
+    }
+
+    /// Begins a transaction. The command is sent with the first statement.
+    fn begin(&self, command: &str, limit: Duration) -> Result<(), StoreError> {
+        self.limit.set(limit);
+        self.in_transaction.set(true);
+        self.send_command(format!("{command}; SET LOCAL statement_timeout = {}", limit.as_millis()))
+    }
+
+    /// Commits. If the connection is lost meanwhile, it is not known whether the transaction was committed.
+    fn commit(&self) -> Result<(), StoreError> {
+        self.in_transaction.set(false);
+        // After an error of a statement that was sent before, the server undoes the transaction at this COMMIT, and that error
+        // is the first.
+        self.send_command("COMMIT".to_owned())?;
+        self.settle().map_err(|error| {
+            if let StoreError::Server { server, trouble: ServerTrouble::Lost } = error {
+                StoreError::Server { server, trouble: ServerTrouble::Unknown }
+            } else {
+                error
+            }
+        })
+    }
+
+    /// Ends a transaction that is not to be committed. The server ends it at once; its answer is received later.
+    fn roll_back(&self) {
+        self.in_transaction.set(false);
+        self.under_way.take();
+        if self.broken.get() || self.send_command("ROLLBACK".to_owned()).is_err() {
+            self.broken.set(true);
+            return;
+        }
+        // The task of the connection sends it.
+        self.block_on(tokio::task::yield_now());
+    }
+
+    /// Whether the server answers.
+    fn answers(&self) -> bool {
+        self.limit.set(PROBE);
+        let answers = self.send_command(String::new()).and_then(|()| self.settle()).is_ok();
+        self.broken.set(self.broken.get() || !answers);
+        answers
+    }
+
+    /// Sends a request. Its result is received by the next call that waits.
+    fn send(
+        &self,
+        request: impl Future<Output = Result<(), tokio_postgres::Error>> + Send + 'static,
+    ) -> Result<(), StoreError> {
+        let mut request: UnderWay = Box::pin(request);
+        // The first call of a request writes it into the queue of the connection. Requests are answered in that order.
+        match request.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Pending => self.under_way.borrow_mut().push(request),
+            Poll::Ready(Ok(())) => {}
+            Poll::Ready(Err(error)) => return Err(self.failed(&Failure::of(&error))),
+        }
+        let full = self.under_way.borrow().len() >= MOST_UNDER_WAY;
+        if full { self.settle() } else { Ok(()) }
+    }
+
+    /// Receives the results of all that was sent. Returns the first error.
+    fn settle(&self) -> Result<(), StoreError> {
+        self.wait(async { Ok(()) })
+    }
+
+    /// Sends a request, and waits for its result after those of the requests before it.
+    fn wait<T: Send>(
+        &self,
+        request: impl Future<Output = Result<T, tokio_postgres::Error>> + Send,
+    ) -> Result<T, StoreError> {
+        if self.broken.get() {
+            return Err(self.failed(&lost()));
+        }
+        let before = self.under_way.take();
+        let limit = self.limit.get();
+        let all = async move {
+            let mut request = std::pin::pin!(request);
+            // It is sent before the results of the others are awaited.
+            let early = match request.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+                Poll::Ready(done) => Some(done),
+                Poll::Pending => None,
+            };
+            for earlier in before {
+                earlier.await?;
+            }
+            match early {
+                Some(done) => done,
+                None => request.await,
+            }
+        };
+        let timed = async move { tokio::time::timeout(limit, all).await };
+        match self.block_on(timed) {
+            Ok(Ok(answer)) => {
+                self.answered_at.set(Instant::now());
+                Ok(answer)
+            }
+            Ok(Err(error)) => Err(self.failed(&Failure::of(&error))),
+            Err(_) => Err(self.failed(&lost())),
+        }
+    }
+
+    /// Runs a future on the thread of the caller, wherever that is.
+    fn block_on<F: Future + Send>(&self, future: F) -> F::Output
+    where
+        F::Output: Send,
+    {
+        // The runtime is missing only while the session is dropped, and then nothing is run.
+        #[allow(clippy::unwrap_used, reason = "taken by Drop alone")]
+        block_on(self.runtime.as_ref().unwrap(), future)
+    }
+
+    fn failed(&self, failure: &Failure) -> StoreError {
+        if failure.ends_session() {
+            self.broken.set(true);
+        }
+        failure.error(&self.server)
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        // Dropping a runtime inside another one is a panic.
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+/// Runs a future on the thread of the caller, wherever that is.
+fn block_on<F: Future + Send>(runtime: &Runtime, future: F) -> F::Output
+where
+    F::Output: Send,
+{
+    match Handle::try_current().map(|handle| handle.runtime_flavor()) {
+        Err(_) => runtime.block_on(future),
+        Ok(RuntimeFlavor::MultiThread) => tokio::task::block_in_place(|| runtime.block_on(future)),
+        // A runtime on one thread cannot hand its other tasks on: its thread waits here, as it does for SQLite.
+        Ok(_) => std::thread::scope(|threads| {
+            let thread = threads.spawn(|| runtime.block_on(future));
+            thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        }),
+    }
+}
+
+fn as_sql(value: &Owned) -> &(dyn ToSql + Sync) {
+    value
+}
+
+fn owned(parameters: &impl Parameters) -> Result<Vec<Owned>, StoreError> {
+    let (mut values, mut too_large) = (Vec::new(), false);
+    parameters.each(&mut |value| {
+        values.push(match value {
+            Parameter::Null => Owned::Null,
+            Parameter::Integer(number) => Owned::Integer(number),
+            // PostgreSQL has no texts with U+0000. No name in the directory has one.
+            Parameter::Text(text) => Owned::Text(text.replace('\0', "\u{fffd}")),
+            Parameter::Octets(octets) => Owned::Octets(octets.to_owned()),
+            Parameter::TooLarge => {
+                too_large = true;
+                Owned::Null
+            }
+        });
+    });
+    if too_large {
+        Err(StoreError::Defect("a number is too large for a column".to_owned()))
+    } else {
+        Ok(values)
+    }
+}
+
+impl ToSql for Owned {
+    fn to_sql(&self, of: &Type, out: &mut BytesMut) -> Result<IsNull, Box<dyn Error + Sync + Send>> {
+        match (self, of) {
+            (Self::Null, _) => Ok(IsNull::Yes),
+            (Self::Integer(number), &Type::INT8) => number.to_sql(of, out),
+            (Self::Integer(number), &Type::INT4) => i32::try_from(*number)?.to_sql(of, out),
+            (Self::Integer(number), &Type::BOOL) => (*number != 0).to_sql(of, out),
+            (Self::Text(text), &Type::TEXT | &Type::VARCHAR) => text.to_sql(of, out),
+            (Self::Octets(octets), &Type::BYTEA) => octets.to_sql(of, out),
+            (Self::Integer(_) | Self::Text(_) | Self::Octets(_), of) => {
+                Err(format!("a parameter is of another type than {of}").into())
+            }
+        }
+    }
+
+    fn accepts(_: &Type) -> bool {
+        true
+    }
+
+    to_sql_checked!();
+}
+
+/// The value of a column.
+pub(super) fn column(row: &Row, column: usize) -> Result<Column<'_>, StoreError> {
+    let value: Result<Value<'_>, _> = row.try_get(column);
+    value.map(|value| value.0).map_err(|_| StoreError::Foreign { what: "column" })
+}
+
+struct Value<'r>(Column<'r>);
+
+impl<'r> FromSql<'r> for Value<'r> {
+    fn from_sql(of: &Type, raw: &'r [u8]) -> Result<Self, Box<dyn Error + Sync + Send>> {
+        Ok(Self(match *of {
+            Type::INT8 => Column::Integer(i64::from_sql(of, raw)?),
+            Type::INT4 => Column::Integer(i32::from_sql(of, raw)?.into()),
+            Type::BOOL => Column::Integer(bool::from_sql(of, raw)?.into()),
+            Type::TEXT | Type::VARCHAR | Type::NAME | Type::UNKNOWN => {
+                Column::Text(std::str::from_utf8(raw)?)
+            }
+            Type::BYTEA => Column::Octets(raw),
+            _ => return Err(format!("a column of type {of}").into()),
+        }))
+    }
+
+    fn from_sql_null(_: &Type) -> Result<Self, Box<dyn Error + Sync + Send>> {
+        Ok(Self(Column::Null))
+    }
+
+    fn accepts(_: &Type) -> bool {
+        true
+    }
+}

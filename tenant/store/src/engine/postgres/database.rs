@@ -1,0 +1,416 @@
+//! A database of a PostgreSQL server: connections that are lent, snapshots and transactions on them.
+//!
+//! All tables are in the schema `landbridge`. Transactions are serializable: what is right for one writer, as on SQLite, is
+//! right for many, and one that lost to another runs again.
+//! Neighbours: [`crate::Store`] reads and writes by this; [`super::Session`] runs the statements.
+
+use super::Session;
+use super::address::ServerAddress;
+use crate::engine::Connection;
+use crate::error::{ServerTrouble, StoreError};
+use crate::schema::{SCHEMA, SCHEMA_VERSION};
+use crate::{Reading, Tenant, Writing};
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::ops::Deref;
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+use uuid::Uuid;
+
+/// The oldest supported server, as `server_version_num` has it.
+const OLDEST_SERVER: i64 = 130_000;
+/// How long a caller waits for a connection that is lent to others.
+const WAIT: Duration = Duration::from_secs(5);
+/// How long a short transaction or a snapshot waits for a result.
+const SHORT: Duration = Duration::from_secs(5);
+/// How long an upload, an upgrade or a list for an administrator waits for a result.
+const LONG: Duration = Duration::from_secs(120);
+/// How long after an answer a connection is lent without asking whether it still works. A transaction that finds it lost
+/// runs again, but a snapshot does not.
+const FRESH: Duration = Duration::from_millis(20);
+/// How long a connection takes to be opened, over all hosts.
+const OPENING: Duration = Duration::from_secs(10);
+
+/// The number of the advisory lock of the process that serves: `LBTN`.
+const SERVE: i64 = 0x4c42_544e;
+
+/// What each connection sets. A transaction that is left open, by a process that froze say, ends by itself.
+const SETTINGS: &str = "SET search_path = landbridge; SET TimeZone = 'UTC'; SET lock_timeout = 0; \
+    SET idle_in_transaction_session_timeout = '30s'; SET synchronous_commit = on";
+const SNAPSHOT: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+const TRANSACTION: &str = "BEGIN ISOLATION LEVEL SERIALIZABLE";
+/// A long transaction excludes other long ones, on all nodes. The lock is the first statement, because the snapshot of a
+/// transaction is taken by the first statement that reads: it is of after the wait.
+const ALONE: &str = "LOCK TABLE tenant IN SHARE ROW EXCLUSIVE MODE";
+
+/// The database, and the connections to it.
+pub(crate) struct ServerDatabase {
+    address: ServerAddress,
+    sessions: Mutex<Sessions>,
+    returned: Condvar,
+    /// The connection that holds the lock of the process that serves.
+    reservation: Mutex<Option<Session>>,
+}
+
+#[derive(Default)]
+struct Sessions {
+    idle: Vec<Session>,
+    /// Those that are lent, and those that are being opened.
+    lent: usize,
+}
+
+impl ServerDatabase {
+    /// Makes the tables, in one transaction. Refused if there is a tenant already.
+    pub(crate) fn create(address: &ServerAddress, tenant: Uuid, now: i64) -> Result<(), StoreError> {
+        let database = Self::unchecked(address.clone());
+        let there = database.transaction(TRANSACTION, LONG, |connection| {
+            if version(&Reading::of(connection))?.is_some() {
+                return Ok(true);
+            }
+            let writing = Writing::of(connection);
+            make_tables(&writing, None)?;
+            writing.execute("UPDATE schema_version SET version = ?1", [SCHEMA_VERSION])?;
+            let sql = "INSERT INTO tenant (only_row, id, generation, created_at) VALUES (1, ?1, ?2, ?3)";
+            writing.execute(sql, (tenant, Uuid::new_v4(), now))?;
+            Ok(false)
+        })?;
+        if there { Err(database.trouble(ServerTrouble::AlreadyThere)) } else { Ok(()) }
+    }
+
+    /// Opens the database of a tenant.
+    pub(crate) fn open(address: ServerAddress) -> Result<Self, StoreError> {
+        let database = Self::unchecked(address);
+        match database.read(|connection| version(&Reading::of(connection)))? {
+            Some(SCHEMA_VERSION) => Ok(database),
+            Some(found) if found > SCHEMA_VERSION => {
+                Err(database.trouble(ServerTrouble::Newer { found, known: SCHEMA_VERSION }))
+            }
+            // PostgreSQL came with the present version: none is older.
+            Some(_) => Err(StoreError::Foreign { what: "schema version" }),
+            None => Err(database.trouble(ServerTrouble::Missing)),
+        }
+    }
+
+    /// Makes the tables for a transfer of this tenant, or goes on with one. Until it has ended there is no tenant.
+    pub(crate) fn begin_transfer(address: &ServerAddress, source: Tenant) -> Result<Self, StoreError> {
+        let database = Self::unchecked(address.clone());
+        let trouble = database.transaction(TRANSACTION, LONG, |connection| {
+            let writing = Writing::of(connection);
+            if version(&writing)?.is_some() {
+                return Ok(Some(ServerTrouble::AlreadyThere));
+            }
+            if !has_tables(&writing)? {
+                make_tables(&writing, Some(source))?;
+                return Ok(None);
+            }
+            let sql = "SELECT source_tenant, source_generation FROM schema_version";
+            let begun: (Option<Uuid>, Option<Uuid>) =
+                writing.query_row(sql, (), |row| Ok((row.get(0)?, row.get(1)?)))?;
+            let is_this = begun == (Some(source.id), Some(source.generation));
+            Ok((!is_this).then_some(ServerTrouble::OtherTransfer))
+        })?;
+        match trouble {
+            None => Ok(database),
+            Some(trouble) => Err(database.trouble(trouble)),
+        }
+    }
+
+    /// Ends a transfer: runs `finish`, and makes the database a tenant's.
+    pub(crate) fn end_transfer(
+        &self,
+        finish: impl Fn(&Writing<'_>) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        self.transaction(TRANSACTION, LONG, |connection| {
+            let writing = Writing::of(connection);
+            // Rows came with their numbers. The next one is numbered behind them.
+            for (table, column) in numbered() {
+                let sql = format!(
+                    "SELECT setval(pg_get_serial_sequence('{table}', '{column}'), coalesce(max({column}), 1),
+                         max({column}) IS NOT NULL) FROM {table}"
+                );
+                writing.query_row(&sql, (), |row| row.get::<i64>(0))?;
+            }
+            finish(&writing)?;
+            let sql =
+                "UPDATE schema_version SET version = ?1, source_tenant = NULL, source_generation = NULL";
+            writing.execute(sql, [SCHEMA_VERSION]).map(drop)
+        })
+    }
+
+    /// Makes the database no tenant's any more, and leaves its rows.
+    pub(crate) fn retire(&self) -> Result<(), StoreError> {
+        let retire = "UPDATE schema_version SET version = NULL";
+        self.transaction(TRANSACTION, LONG, |connection| {
+            Writing::of(connection).execute(retire, ()).map(drop)
+        })
+    }
+
+    /// Reserves the database for this process until it ends. While one process has it, another one gets
+    /// [`ServerTrouble::Served`].
+    pub(crate) fn reserve(&self) -> Result<(), StoreError> {
+        let session = self.opened()?;
+        let sql = "SELECT pg_try_advisory_lock(?1)";
+        let is_ours: bool =
+            Reading::of(Connection::Postgres(&session)).query_row(sql, [SERVE], |row| row.get(0))?;
+        if !is_ours {
+            return Err(self.trouble(ServerTrouble::Served));
+        }
+        *self.reservation.lock().unwrap_or_else(PoisonError::into_inner) = Some(session);
+        Ok(())
+    }
+
+    fn unchecked(address: ServerAddress) -> Self {
+        Self { address, sessions: Mutex::default(), returned: Condvar::new(), reservation: Mutex::default() }
+    }
+
+    /// Runs `ask` on one snapshot.
+    pub(crate) fn read<T>(
+        &self,
+        ask: impl FnOnce(Connection<'_>) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        self.snapshot(SHORT, ask)
+    }
+
+    /// The same for what may read much.
+    pub(crate) fn look<T>(
+        &self,
+        ask: impl FnOnce(Connection<'_>) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        self.snapshot(LONG, ask)
+    }
+
+    fn snapshot<T>(
+        &self,
+        limit: Duration,
+        ask: impl FnOnce(Connection<'_>) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let session = self.lend()?;
+        session.begin(SNAPSHOT, limit)?;
+        let answer = ask(Connection::Postgres(&session));
+        session.roll_back();
+        answer
+    }
+
+    /// Runs `change` in one transaction that excludes other long ones, and commits it.
+    pub(crate) fn write<T>(
+        &self,
+        change: impl Fn(Connection<'_>) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        self.transaction(&format!("{TRANSACTION}; {ALONE}"), LONG, change)
+    }
+
+    /// Runs `change`, which reads and writes a few rows, in one transaction, and commits it.
+    pub(crate) fn write_short<T>(
+        &self,
+        change: impl Fn(Connection<'_>) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        self.transaction(TRANSACTION, SHORT, change)
+    }
+
+    fn transaction<T>(
+        &self,
+        begin: &str,
+        limit: Duration,
+        change: impl Fn(Connection<'_>) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let session = self.lend()?;
+        session.begin(begin, limit)?;
+        match change(Connection::Postgres(&session)) {
+            Ok(answer) => session.commit().map(|()| answer),
+            Err(error) => {
+                session.roll_back();
+                Err(error)
+            }
+        }
+    }
+
+    /// The servers and the database, as logs name them.
+    pub(crate) fn name(&self) -> &str {
+        &self.address.name
+    }
+
+    fn trouble(&self, trouble: ServerTrouble) -> StoreError {
+        StoreError::Server { server: self.address.name.to_string(), trouble }
+    }
+
+    /// A connection that works: one that has not answered lately is asked. The one that was used last comes first, so that few
+    /// are in use when little is done.
+    fn lend(&self) -> Result<Lent<'_>, StoreError> {
+        let until = Instant::now() + WAIT;
+        let mut sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
+        loop {
+            if let Some(session) = sessions.idle.pop() {
+                sessions.lent += 1;
+                drop(sessions);
+                let lent = Lent { database: self, session: Some(session) };
+                if lent.answered_at.get().elapsed() < FRESH || lent.answers() {
+                    return Ok(lent);
+                }
+                drop(lent);
+                sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
+                continue;
+            }
+            if sessions.lent < self.address.connections {
+                sessions.lent += 1;
+                drop(sessions);
+                // The place is given back if the connection fails.
+                let mut lent = Lent { database: self, session: None };
+                lent.session = Some(self.opened()?);
+                return Ok(lent);
+            }
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Err(self.trouble(ServerTrouble::Busy));
+            }
+            (sessions, _) =
+                self.returned.wait_timeout(sessions, left).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    /// Opens a connection, and checks that the server and the role are fit.
+    fn opened(&self) -> Result<Session, StoreError> {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(|why| self.trouble(ServerTrouble::Unreachable(why.kind().to_string())))?;
+        // 1. The connection. Its task runs whenever the runtime does.
+        let ServerAddress { config, tls, name, .. } = &self.address;
+        let connecting = async {
+            let connected = tokio::time::timeout(OPENING, config.connect(tls.clone())).await;
+            let (client, connection) = match connected {
+                Ok(Ok(both)) => both,
+                Ok(Err(error)) => return Err(self.trouble(unconnected(&error))),
+                Err(_) => {
+                    return Err(self.trouble(ServerTrouble::Unreachable("no answer in time".to_owned())));
+                }
+            };
+            tokio::spawn(async move {
+                // Why it ended is in the result of the request that was under way.
+                let _ = connection.await;
+            });
+            Ok(client)
+        };
+        let client = super::block_on(&runtime, connecting)?;
+        let session = Session {
+            runtime: Some(runtime),
+            client: Arc::new(client),
+            statements: RefCell::new(HashMap::new()),
+            under_way: RefCell::default(),
+            limit: Cell::new(SHORT),
+            broken: Cell::new(false),
+            answered_at: Cell::new(Instant::now()),
+            cursors: Cell::new(0),
+            in_transaction: Cell::new(false),
+            server: name.clone(),
+        };
+        // 2. Its settings, and what the server and the role are.
+        session.send_command(SETTINGS.to_owned())?;
+        let connection = Connection::Postgres(&session);
+        let sql = "SELECT current_setting('server_version_num'), rolsuper FROM pg_roles WHERE rolname = current_user";
+        let (number, is_superuser): (String, bool) =
+            Reading::of(connection).query_row(sql, (), |row| Ok((row.get(0)?, row.get(1)?)))?;
+        let number: i64 = number.parse().unwrap_or_default();
+        if number < OLDEST_SERVER {
+            return Err(self.trouble(ServerTrouble::TooOld(number / 10_000)));
+        }
+        if is_superuser {
+            return Err(self.trouble(ServerTrouble::Superuser));
+        }
+        Ok(session)
+    }
+}
+
+/// Makes the tables. `source`: the tenant that is being transferred into them.
+fn make_tables(writing: &Writing<'_>, source: Option<Tenant>) -> Result<(), StoreError> {
+    writing.run_commands(
+        "CREATE SCHEMA IF NOT EXISTS landbridge;
+         CREATE TABLE schema_version (
+             only_row          INTEGER NOT NULL UNIQUE CHECK (only_row = 1),
+             version           INTEGER,
+             source_tenant     BLOB,
+             source_generation BLOB
+         )",
+    )?;
+    writing.run_commands(SCHEMA)?;
+    let sql = "INSERT INTO schema_version (only_row, source_tenant, source_generation) VALUES (1, ?1, ?2)";
+    writing.execute(sql, (source.map(|tenant| tenant.id), source.map(|tenant| tenant.generation))).map(drop)
+}
+
+/// The version of the tables; none: there are none, or a transfer into them has not ended.
+fn version(reading: &Reading<'_>) -> Result<Option<i64>, StoreError> {
+    if has_tables(reading)? {
+        Ok(reading.query_row("SELECT version FROM schema_version", (), |row| row.get(0))?)
+    } else {
+        Ok(None)
+    }
+}
+
+fn has_tables(reading: &Reading<'_>) -> Result<bool, StoreError> {
+    let there = "SELECT count(*) FROM information_schema.tables
+                 WHERE table_schema = 'landbridge' AND table_name = 'schema_version'";
+    let count: i64 = reading.query_row(there, (), |row| row.get(0))?;
+    Ok(count > 0)
+}
+
+/// The tables whose rows are numbered by the database, and the columns of the numbers.
+fn numbered() -> impl Iterator<Item = (&'static str, &'static str)> {
+    SCHEMA.split("CREATE TABLE ").skip(1).filter_map(|made| {
+        let (table, rest) = made.split_once('(')?;
+        let line = rest.lines().find(|line| line.contains("INTEGER PRIMARY KEY"))?;
+        Some((table.trim(), line.split_whitespace().next()?))
+    })
+}
+
+/// Why no connection was made.
+fn unconnected(error: &tokio_postgres::Error) -> ServerTrouble {
+    if error.code().is_some() {
+        return super::failure::Failure::of(error).trouble().unwrap_or_else(|| {
+            ServerTrouble::Unreachable("the server refused in an unknown way".to_owned())
+        });
+    }
+    let mut why: &dyn std::error::Error = error;
+    while let Some(source) = why.source() {
+        why = source;
+    }
+    let text = why.to_string();
+    if text.contains("certificate") {
+        ServerTrouble::Certificate(text)
+    } else if text.contains("password") {
+        ServerTrouble::Refused
+    } else {
+        ServerTrouble::Unreachable(text)
+    }
+}
+
+/// A connection that one caller has.
+struct Lent<'a> {
+    database: &'a ServerDatabase,
+    /// None: it is not open yet.
+    session: Option<Session>,
+}
+
+impl Deref for Lent<'_> {
+    type Target = Session;
+
+    fn deref(&self) -> &Session {
+        // It is lent only when it is open.
+        #[allow(clippy::unwrap_used, reason = "opened before it is lent")]
+        self.session.as_ref().unwrap()
+    }
+}
+
+impl Drop for Lent<'_> {
+    fn drop(&mut self) {
+        let mut sessions = self.database.sessions.lock().unwrap_or_else(PoisonError::into_inner);
+        sessions.lent = sessions.lent.saturating_sub(1);
+        // One in whose transaction a caller panicked is closed, which undoes the transaction.
+        if let Some(session) = self.session.take()
+            && !session.broken.get()
+            && !session.in_transaction.get()
+        {
+            sessions.idle.push(session);
+        }
+        drop(sessions);
+        self.database.returned.notify_one();
+    }
+}

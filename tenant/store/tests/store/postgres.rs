@@ -1,0 +1,222 @@
+//! What holds for PostgreSQL: two nodes at one row, connections that end, the move from a file and back.
+
+use landbridge_tenant_fixture::*;
+use landbridge_tenant_store::backup;
+use landbridge_tenant_store::tables::{audit, domains};
+use landbridge_tenant_store::{
+    Location, RawValue, ServerAddress, ServerTrouble, Store, StoreError, transfer,
+};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use uuid::Uuid;
+
+/// A tenant on a server, whatever engine the other tests use.
+fn on_server() -> (Location, Store) {
+    let at = postgres::database();
+    let store = Store::create(at.clone(), keys(), Uuid::from_u128(9), NOW).unwrap();
+    (at, store)
+}
+
+fn server(at: &Location) -> &ServerAddress {
+    let Location::Server(address) = at else { panic!("{at:?}") };
+    address
+}
+
+fn trouble<T: std::fmt::Debug>(answer: Result<T, StoreError>) -> ServerTrouble {
+    let error = answer.unwrap_err();
+    if let StoreError::Server { trouble, .. } = error { trouble } else { panic!("{error}") }
+}
+
+#[test]
+fn of_two_nodes_that_count_at_one_row_none_loses_a_count() {
+    const EACH: i64 = 200;
+    let (at, store) = on_server();
+    store.write("test", |t| t.raw_execute("UPDATE tenant SET changed = 0", &[])).unwrap();
+    let nodes = [Arc::new(store), Arc::new(Store::open(at, keys()).unwrap())];
+    let count = |store: &Store| {
+        store.write_short("count", |t| {
+            // Read, then written: the order in which a lost update shows.
+            let rows = t.raw_rows("SELECT changed FROM tenant", &[])?;
+            let RawValue::Integer(before) = rows[0][0] else { panic!("{rows:?}") };
+            t.raw_execute("UPDATE tenant SET changed = ?1", &[RawValue::Integer(before + 1)])
+        })
+    };
+    std::thread::scope(|threads| {
+        for node in &nodes {
+            threads.spawn(|| (0..EACH).for_each(|_| assert_eq!(count(node).unwrap(), 1)));
+        }
+    });
+    let rows = nodes[0].read(|c| c.raw_rows("SELECT changed FROM tenant", &[])).unwrap();
+    assert_eq!(rows, [[RawValue::Integer(2 * EACH)]]);
+    let repeated: u64 =
+        nodes.iter().flat_map(|node| node.transactions()).map(|(_, counts)| counts.repeated).sum();
+    assert!(repeated > 0, "they have met");
+}
+
+#[test]
+fn a_transaction_whose_connection_is_cut_runs_again_and_commits_once() {
+    let (at, store) = on_server();
+    let runs = std::cell::Cell::new(0);
+    store
+        .write("cut", |t| {
+            runs.set(runs.get() + 1);
+            audit::append(t, NOW, "tenant", "tried", "", "")?;
+            if runs.get() == 1 {
+                let rows = t.raw_rows("SELECT pg_backend_pid()", &[])?;
+                let RawValue::Integer(process) = rows[0][0] else { panic!("{rows:?}") };
+                postgres::Server::shared()
+                    .run_as_superuser(&format!("SELECT pg_terminate_backend({process})"));
+            }
+            t.raw_rows("SELECT 1", &[])
+        })
+        .unwrap();
+    assert_eq!(runs.get(), 2);
+    let count = store.read(|c| c.raw_rows("SELECT count(*) FROM audit", &[])).unwrap();
+    assert_eq!(count, [[RawValue::Integer(1)]]);
+    // All idle connections of a store that are cut are replaced at the next call.
+    let other = Store::open(at, keys()).unwrap();
+    let name = other.read(|c| c.raw_rows("SELECT current_database()", &[])).unwrap();
+    let RawValue::Text(name) = &name[0][0] else { panic!("{name:?}") };
+    postgres::Server::shared().run_as_superuser(&format!(
+        "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = '{name}'"
+    ));
+    for _ in 0..3 {
+        assert!(other.read(domains::all).unwrap().is_empty());
+    }
+}
+
+#[test]
+fn a_database_is_made_once_opened_by_a_plain_role_alone_and_only_where_a_tenant_is() {
+    let (at, _store) = on_server();
+    assert_eq!(trouble(Store::create(at, keys(), Uuid::nil(), NOW)), ServerTrouble::AlreadyThere);
+    assert_eq!(trouble(Store::open(postgres::database(), keys())), ServerTrouble::Missing);
+    let server = postgres::Server::shared();
+    assert_eq!(
+        trouble(Store::open(server.location("landbridge", "absent"), keys())),
+        ServerTrouble::NoDatabase
+    );
+    assert_eq!(
+        trouble(Store::open(server.location("postgres", "postgres"), keys())),
+        ServerTrouble::Superuser
+    );
+    assert_eq!(trouble(Store::open(server.location("unknown", "postgres"), keys())), ServerTrouble::Refused);
+}
+
+#[test]
+fn by_tls_the_server_proves_its_name_and_the_role_its_password() {
+    let server = postgres::Server::shared();
+    let opened = |host: &str, password: Option<&str>, roots: &str| {
+        let url = server.url_by_tls(host);
+        let address = ServerAddress::parse(&url, password.map(str::as_bytes), roots.as_bytes()).unwrap();
+        Store::create(Location::Server(Box::new(address)), keys(), Uuid::from_u128(9), NOW)
+    };
+    let (right, ca) = (Some(postgres::PASSWORD), server.ca.as_str());
+    opened("localhost", right, ca).unwrap();
+    assert_eq!(trouble(opened("localhost", Some("wrong"), ca)), ServerTrouble::Refused);
+    assert_eq!(trouble(opened("localhost", None, ca)), ServerTrouble::Refused);
+    // Another name, and another CA.
+    let other = std::fs::read_to_string("/etc/ssl/certs/ca-certificates.crt").unwrap();
+    for (host, roots) in [("127.0.0.1", ca), ("localhost", other.as_str())] {
+        assert!(matches!(trouble(opened(host, right, roots)), ServerTrouble::Certificate(_)), "{host}");
+    }
+    // Whatever the URL says of TLS.
+    let url = format!("{}?sslmode=disable", server.url_by_tls("localhost"));
+    let address = ServerAddress::parse(&url, Some(b"wrong"), other.as_bytes()).unwrap();
+    let refused = Store::open(Location::Server(Box::new(address)), keys());
+    assert!(matches!(trouble(refused), ServerTrouble::Certificate(_)));
+}
+
+#[test]
+fn one_process_at_a_time_serves_from_a_database() {
+    let (at, store) = on_server();
+    store.reserve().unwrap();
+    let other = Store::open(at.clone(), keys()).unwrap();
+    assert_eq!(trouble(other.reserve()), ServerTrouble::Served);
+    drop(store);
+    // The server notices the end of the first one when it reads it.
+    let began = std::time::Instant::now();
+    while other.reserve().is_err() {
+        assert!(began.elapsed().as_secs() < 30, "the lock of a process that has ended");
+    }
+}
+
+#[test]
+fn a_url_with_a_password_or_without_a_user_host_or_database_is_refused_and_not_repeated() {
+    for url in [
+        "postgres://u:secret@h/d",
+        "postgres://u@h/d?password=secret",
+        "postgres://h/d",
+        "postgres://u@h",
+        "postgres://u@/d",
+        "postgres://u@h,%2Ftmp/d",
+        "postgresql:/secret",
+        "secret",
+    ] {
+        let error = ServerAddress::parse(url, None, b"").unwrap_err().to_string();
+        assert!(!error.contains("secret@") && !error.contains("=secret"), "{error}");
+        assert!(ServerAddress::check(url).is_err(), "{url}");
+    }
+    assert!(ServerAddress::check("postgres://u@a.example,b.example:5433/d?sslmode=require").is_ok());
+    let without_roots = ServerAddress::parse("postgres://u@h/d", None, b"");
+    assert!(matches!(trouble(without_roots), ServerTrouble::Address(_)));
+}
+
+#[test]
+fn a_tenant_moves_from_a_file_to_a_server_and_back_with_every_row() {
+    // 1. A tenant in a file, with people, digests, a photo and texts of all kinds.
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("tenant.db");
+    let old = Tenant::at(directory, Location::from(&file), false);
+    old.sends((1..=300).map(|n| user(n, "one")).collect());
+    old.store.write("test", |t| audit::append(t, NOW, "tenant", "typed", "a\0b", "ä\n\"'")).unwrap();
+    let before = old.dump();
+    let generation = old.store.tenant().generation;
+    old.store.checkpoint().unwrap();
+    // 2. To the server. What was cut off goes on when it is run again.
+    let at = postgres::database();
+    let cut = catch_unwind(AssertUnwindSafe(|| {
+        let each = |done: &transfer::Transferred| assert!(done.table != "digests", "cut on purpose");
+        transfer::to_server(&file, server(&at), each, |_| Ok(()))
+    }));
+    assert!(cut.is_err());
+    assert_eq!(trouble(Store::open(at.clone(), keys())), ServerTrouble::Missing, "half a tenant is none");
+    let done = transfer::to_server(&file, server(&at), |_| {}, transfer::renew_generation).unwrap();
+    let rows = |name: &str| done.iter().find(|table| table.table == name).unwrap().rows;
+    assert_eq!((rows("tenant"), rows("digests"), rows("objects")), (1, 300, 300));
+    // 3. It is the same tenant, of another generation, and takes uploads: new rows get new numbers.
+    let store = Store::open(at.clone(), keys()).unwrap();
+    assert_ne!(store.tenant().generation, generation);
+    let moved = Tenant {
+        directory: tempfile::tempdir().unwrap(),
+        location: at.clone(),
+        store: Arc::new(store),
+        ..old
+    };
+    let expected: Vec<String> = before.iter().map(|line| line.replace('\0', "\u{fffd}")).collect();
+    assert_eq!(moved.dump(), expected);
+    moved.sends(vec![user(301, "two")]);
+    moved.store.write("test", |t| audit::append(t, NOW, "tenant", "after", "", "")).unwrap();
+    assert_eq!(moved.audit().last().unwrap().1, "after");
+    // 4. What is not empty is left.
+    let again = transfer::to_server(&file, server(&at), |_| {}, |_| Ok(()));
+    assert_eq!(trouble(again), ServerTrouble::AlreadyThere);
+    let half = postgres::database();
+    let cut = catch_unwind(AssertUnwindSafe(|| {
+        transfer::to_server(&file, server(&half), |_| panic!("cut on purpose"), |_| Ok(()))
+    }));
+    assert!(cut.is_err());
+    let other = tempfile::tempdir().unwrap();
+    let other_file = other.path().join("tenant.db");
+    drop(Store::create(&other_file, keys(), Uuid::from_u128(8), NOW).unwrap());
+    let other = transfer::to_server(&other_file, server(&half), |_| {}, |_| Ok(()));
+    assert_eq!(trouble(other), ServerTrouble::OtherTransfer);
+    // 5. A backup is a file, and a file is a tenant's database again.
+    let copy = moved.directory.path().join("copy.db");
+    let contents = backup::copy(&at, &copy, "test", NOW).unwrap();
+    assert_eq!((contents.digests, contents.tenant), (301, Uuid::from_u128(9)));
+    let dump = moved.dump();
+    let back = Store::open(&copy, keys()).unwrap();
+    let back = Tenant { location: Location::from(&copy), store: Arc::new(back), ..moved };
+    assert_eq!(back.dump(), dump);
+    back.sends(vec![user(302, "three")]);
+}
