@@ -1,5 +1,5 @@
 //! Where a PostgreSQL server is, and how its connections are verified.
-//! Neighbours: the program's configuration makes the address; [`super::database`] connects to it.
+//! Neighbours: the program's configuration makes the address; `database.rs` connects to it.
 
 use crate::error::{ServerTrouble, StoreError};
 use rustls::pki_types::CertificateDer;

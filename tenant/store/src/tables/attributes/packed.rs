@@ -1,7 +1,7 @@
 //! The attributes of an object in the octets of one column: name, stamp and value of each.
 //!
 //! The form, of version 1: the octet 1; the number of invocation ids, and 16 octets for each; the number of attributes,
-//! and for each of them its name, its stamp and its value. A name is its place in [`NAMES`], or the place behind the last
+//! and for each of them its name, its stamp and its value. A name is its place in `NAMES`, or the place behind the last
 //! one and then the length and the text. A stamp is the place of its invocation id, its version and its time. A value
 //! begins with the octet of its kind. Numbers have seven bits in each octet, the least first. Texts and octets follow
 //! their length.
