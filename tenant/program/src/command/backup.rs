@@ -90,7 +90,10 @@ fn copy_keys(
     to: &Path,
     now: i64,
 ) -> Result<(), TenantError> {
-    let owner = std::fs::metadata(&config.data_directory).map_or(own_uid(), |directory| directory.uid());
+    // Of a database on a server the data directory has the owner.
+    let owned =
+        if config.database.is_some() { config.data_directory.clone() } else { config.database_file() };
+    let owner = std::fs::metadata(owned).map_or(own_uid(), |owned| owned.uid());
     keys::authority(contents.tenant, (&config.ca_key, owner), &config.root_certificate(), now)?;
     keys::prove(&keys::seal_keys(&config.seal_keys, owner)?, &config.seal_keys, copy)?;
     key_file::create(&to.join(CA_KEY), config.ca_key.read_of(owner)?.as_bytes())?;

@@ -60,7 +60,6 @@ pub(crate) struct Session {
 type UnderWay = Pin<Box<dyn Future<Output = Result<(), tokio_postgres::Error>> + Send>>;
 
 /// The value of a parameter, which outlives the call that gave it.
-#[derive(Debug)]
 enum Owned {
     Null,
     Integer(i64),
@@ -165,7 +164,7 @@ impl Session {
         // is the first.
         self.send_command("COMMIT".to_owned())?;
         self.settle().map_err(|error| {
-            if let StoreError::Server { server, trouble: ServerTrouble::Lost } = error {
+            if let StoreError::Server { server, trouble: ServerTrouble::Lost | ServerTrouble::Slow } = error {
                 StoreError::Server { server, trouble: ServerTrouble::Unknown }
             } else {
                 error
@@ -246,7 +245,11 @@ impl Session {
                 Ok(answer)
             }
             Ok(Err(error)) => Err(self.failed(&Failure::of(&error))),
-            Err(_) => Err(self.failed(&lost())),
+            // A statement may still run there. It ends with the connection.
+            Err(_) => {
+                self.broken.set(true);
+                Err(self.failed(&Failure::Server(ServerTrouble::Slow)))
+            }
         }
     }
 
@@ -319,6 +322,18 @@ fn owned(parameters: &impl Parameters) -> Result<Vec<Owned>, StoreError> {
     }
 }
 
+/// The library writes the parameters of each statement into its log, at the level debug: this shows no value.
+impl std::fmt::Debug for Owned {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Null => "null",
+            Self::Integer(_) => "an integer",
+            Self::Text(_) => "a text",
+            Self::Octets(_) => "octets",
+        })
+    }
+}
+
 impl ToSql for Owned {
     fn to_sql(&self, of: &Type, out: &mut BytesMut) -> Result<IsNull, Box<dyn Error + Sync + Send>> {
         match (self, of) {
@@ -369,5 +384,21 @@ impl<'r> FromSql<'r> for Value<'r> {
 
     fn accepts(_: &Type) -> bool {
         true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Owned;
+
+    #[test]
+    fn no_value_is_in_what_the_library_logs() {
+        let values = [
+            Owned::Text("alice".to_owned()),
+            Owned::Octets(b"digest".to_vec()),
+            Owned::Integer(815),
+            Owned::Null,
+        ];
+        assert_eq!(format!("{values:?}"), "[a text, octets, an integer, null]");
     }
 }

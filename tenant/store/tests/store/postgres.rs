@@ -210,6 +210,7 @@ fn a_tenant_moves_from_a_file_to_a_server_and_back_with_every_row() {
     drop(Store::create(&other_file, keys(), Uuid::from_u128(8), NOW).unwrap());
     let other = transfer::to_server(&other_file, server(&half), |_| {}, |_| Ok(()));
     assert_eq!(trouble(other), ServerTrouble::OtherTransfer);
+    assert_eq!(trouble(Store::create(half, keys(), Uuid::nil(), NOW)), ServerTrouble::OtherTransfer);
     // 5. A backup is a file, and a file is a tenant's database again.
     let copy = moved.directory.path().join("copy.db");
     let contents = backup::copy(&at, &copy, "test", NOW).unwrap();

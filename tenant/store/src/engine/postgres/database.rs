@@ -34,9 +34,11 @@ const OPENING: Duration = Duration::from_secs(10);
 /// The number of the advisory lock of the process that serves: `LBTN`.
 const SERVE: i64 = 0x4c42_544e;
 
-/// What each connection sets. A transaction that is left open, by a process that froze say, ends by itself.
+/// What each connection sets. A transaction that is left open, by a process that froze say, ends by itself; and the server
+/// notices within seconds that a machine is gone, so that its locks end. Over a Unix socket those three have no meaning.
 const SETTINGS: &str = "SET search_path = landbridge; SET TimeZone = 'UTC'; SET lock_timeout = 0; \
-    SET idle_in_transaction_session_timeout = '30s'; SET synchronous_commit = on";
+    SET idle_in_transaction_session_timeout = '30s'; SET synchronous_commit = on; \
+    SET tcp_keepalives_idle = 5; SET tcp_keepalives_interval = 1; SET tcp_keepalives_count = 5";
 const SNAPSHOT: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
 const TRANSACTION: &str = "BEGIN ISOLATION LEVEL SERIALIZABLE";
 /// A long transaction excludes other long ones, on all nodes. The lock is the first statement, because the snapshot of a
@@ -63,18 +65,21 @@ impl ServerDatabase {
     /// Makes the tables, in one transaction. Refused if there is a tenant already.
     pub(crate) fn create(address: &ServerAddress, tenant: Uuid, now: i64) -> Result<(), StoreError> {
         let database = Self::unchecked(address.clone());
-        let there = database.transaction(TRANSACTION, LONG, |connection| {
-            if version(&Reading::of(connection))?.is_some() {
-                return Ok(true);
-            }
+        let trouble = database.transaction(TRANSACTION, LONG, |connection| {
             let writing = Writing::of(connection);
+            if version(&writing)?.is_some() {
+                return Ok(Some(ServerTrouble::AlreadyThere));
+            }
+            if has_tables(&writing)? {
+                return Ok(Some(ServerTrouble::OtherTransfer));
+            }
             make_tables(&writing, None)?;
             writing.execute("UPDATE schema_version SET version = ?1", [SCHEMA_VERSION])?;
             let sql = "INSERT INTO tenant (only_row, id, generation, created_at) VALUES (1, ?1, ?2, ?3)";
             writing.execute(sql, (tenant, Uuid::new_v4(), now))?;
-            Ok(false)
+            Ok(None)
         })?;
-        if there { Err(database.trouble(ServerTrouble::AlreadyThere)) } else { Ok(()) }
+        trouble.map_or(Ok(()), |trouble| Err(database.trouble(trouble)))
     }
 
     /// Opens the database of a tenant.
