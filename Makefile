@@ -19,7 +19,7 @@ TIMING_TRIALS := refusals_of_every_kind_take_the_same_time_and_look_the_same \
 	unknown_wrong_disabled_blocked_unassigned_and_locked_look_the_same_in_words_and_in_time
 
 # Tests of the doors that also run with the database on a PostgreSQL server: those that open no file of SQLite themselves.
-ON_A_SERVER := administration::after_a_restart administration::health_and_metrics applications:: enrolment::a_ enrolment::of_many \
+ON_A_SERVER := administration::after_a_restart administration::health_and_metrics applications:: enrolment::a_token enrolment::a_pta_agent enrolment::of_many \
 	directory::a_blocked_account directory::a_rollout ldap::an_application ldap::views oidc::a_ oidc::introspection \
 	oidc::client_credentials oidc::back_channel::an_application
 
