@@ -148,11 +148,15 @@ impl Store {
     /// newer build has written; a server that does not prove its name, or is too old.
     pub fn open(at: impl Into<Location>, keys: SealKeys) -> Result<Self, StoreError> {
         let database = Database::open(at.into())?;
-        let name_key = database.write(|connection| name_key::open(&Writing::of(connection), &keys))?;
-        let (tenant, last_change) = database.read(|connection| {
+        let (tenant, last_change, name_key) = database.read(|connection| {
             let reading = Reading::of(connection);
-            Ok((tables::tenant::find(&reading)?, tables::changes::last(&reading)?))
+            let name_key = name_key::open(&reading, &keys)?;
+            Ok((tables::tenant::find(&reading)?, tables::changes::last(&reading)?, name_key))
         })?;
+        let name_key = match name_key {
+            Some(key) => key,
+            None => database.write(|connection| name_key::make(&Writing::of(connection), &keys))?,
+        };
         Ok(Self {
             database,
             tenant,

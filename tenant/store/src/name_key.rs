@@ -2,7 +2,7 @@
 //! same when seal keys change, so that stored hashes stay good.
 //! Neighbours: [`super::Store`] opens it; [`super::tables::names`] and [`super::tables::reserved_names`] store hashes.
 
-use crate::{StoreError, Writing};
+use crate::{Reading, StoreError, Writing};
 use landbridge_crypto::seal::{CellAddress, SealError, SealKeys};
 use landbridge_wire::reserved::NameKey;
 
@@ -11,11 +11,22 @@ const CELL: CellAddress<'static> = CellAddress { table: "tenant", row: b"", colu
 /// Names that are hashed at a time.
 const PORTION: usize = 1000;
 
-/// Opens the key. If there is none yet, or the seal keys do not open it, makes one: then reserved names are unknown
+/// The stored key; none: [`make`] has to make one, or to seal it again.
+pub(super) fn open(reading: &Reading<'_>, keys: &SealKeys) -> Result<Option<NameKey>, StoreError> {
+    let sealed = sealed(reading)?.filter(|sealed| keys.is_current(sealed));
+    let opened = sealed.and_then(|sealed| keys.open(&CELL, &sealed).ok());
+    Ok(opened.and_then(|key| NameKey::from_bytes(&key)))
+}
+
+fn sealed(reading: &Reading<'_>) -> Result<Option<Vec<u8>>, StoreError> {
+    Ok(reading.query_row("SELECT name_key FROM tenant", (), |row| row.get(0))?)
+}
+
+/// The key, where what is stored does not do. If there is none yet, or the seal keys do not open it, makes one: then reserved names are unknown
 /// until the next full compare of each domain, which phs makes because it receives another key. Without a seal key the
 /// key lasts as long as the process.
-pub(super) fn open(writing: &Writing<'_>, keys: &SealKeys) -> Result<NameKey, StoreError> {
-    let sealed: Option<Vec<u8>> = writing.query_row("SELECT name_key FROM tenant", (), |row| row.get(0))?;
+pub(super) fn make(writing: &Writing<'_>, keys: &SealKeys) -> Result<NameKey, StoreError> {
+    let sealed = sealed(writing)?;
     let opened = sealed.as_deref().map(|sealed| keys.open(&CELL, sealed));
     // 1. The stored key. It is sealed again if another seal key comes first now.
     if let Some(Ok(key)) = &opened
