@@ -94,12 +94,10 @@ macro_rules! objects_sql {
 
 /// Calls `each` with every object, in no order.
 pub fn walk(reading: &Reading<'_>, mut each: impl FnMut(ChangedObject)) -> Result<(), StoreError> {
-    let mut select = reading.prepare_cached(objects_sql!(""))?;
-    let mut rows = select.query(())?;
-    while let Some(row) = &rows.next()? {
+    reading.walk(objects_sql!(""), |row| {
         each(changed(reading, row)?);
-    }
-    Ok(())
+        Ok(())
+    })
 }
 
 /// The objects that have changed after a place, in the order of their places, at most `limit`.
