@@ -119,7 +119,7 @@ pub enum ServerTrouble {
         /// The version of this build.
         known: i64,
     },
-    /// The server takes no changes: it is a replica, or was told to take none.
+    /// The server takes no changes: it is a replica, or it is configured read-only.
     #[error("it is read-only: name the primary in `url`, or all servers of the cluster with a comma between")]
     ReadOnly,
     /// The disk of the server is full.

@@ -156,7 +156,7 @@ fn the_grace_time_is_counted_in_whole_days() {
 mod sqlite {
     use super::*;
 
-    /// With 1,500 accounts every table has divided its pages: if the tables are not written anew, this finds leftovers.
+    /// With 1,500 accounts every table has divided its pages: if the tables are not rewritten, this finds leftovers.
     #[test]
     fn of_those_whose_time_is_over_nothing_is_left_in_any_file() {
         let crowd = Crowd::new(1500);
@@ -197,7 +197,10 @@ mod sqlite {
         tenant.store.write("test", |t| Ok(t.raw().execute_batch(WITHOUT_HOMES)?)).unwrap();
         tenant.store.checkpoint().unwrap();
         assert_eq!(found(tenant, &all_traces), vec![0; all_traces.len()]);
-        assert!(found(tenant, &stayed).iter().all(|count| *count > 0), "whoever stayed is there");
+        assert!(
+            found(tenant, &stayed).iter().all(|count| *count > 0),
+            "the data of those that stayed is there"
+        );
     }
 
     #[test]

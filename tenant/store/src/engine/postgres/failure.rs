@@ -16,7 +16,7 @@ pub(super) enum Failure {
     Defect(String),
 }
 
-/// The connection was lost, or the server did not answer in time.
+/// The connection was lost.
 pub(super) fn lost() -> Failure {
     Failure::Server(ServerTrouble::Lost)
 }
