@@ -120,7 +120,7 @@ fn open(copy: &Path) -> Result<Connection, StoreError> {
 /// does not count as synchronised. All unused one-time tokens are marked as redeemed, because some of them may have
 /// been redeemed after the copy was made. Sessions of people and what was granted in them end for the same reason.
 pub fn put_back(writing: &Writing<'_>, actor: &str, now: i64) -> Result<(), StoreError> {
-    writing.execute("UPDATE tenant SET generation = ?1", [Uuid::new_v4().as_bytes()])?;
+    tenant::renew_generation(writing)?;
     writing.execute("UPDATE domains SET acknowledged_before = coalesce(acknowledged, acknowledged_before), acknowledged = NULL", ())?;
     writing.execute("UPDATE tokens SET spent_at = ?1 WHERE spent_at IS NULL", [now])?;
     writing.execute("DELETE FROM device_requests", ())?;

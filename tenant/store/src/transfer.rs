@@ -8,14 +8,14 @@ use crate::database::Database;
 use crate::engine::Value;
 use crate::engine::postgres::address::ServerAddress;
 use crate::engine::postgres::database::ServerDatabase;
+use crate::engine::postgres::dialect::storable;
 use crate::engine::sqlite::database::FileDatabase;
 use crate::engine::sqlite::file;
 use crate::error::StoreError;
-use crate::schema::SCHEMA;
+use crate::schema::{Table, tables};
 use crate::tables::tenant;
 use crate::{Reading, Writing};
 use std::path::Path;
-use uuid::Uuid;
 
 /// Limit on the rows that are inserted in one transaction.
 const PORTION: usize = 2000;
@@ -24,9 +24,9 @@ const PORTION_BYTES: usize = 4 << 20;
 
 /// What a table has.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct TableSum {
+struct TableSum {
     /// Number of rows.
-    pub rows: u64,
+    rows: u64,
     /// The sum of the SHA-256 of each row, so that the order of rows does not matter.
     sum: [u64; 4],
 }
@@ -83,11 +83,6 @@ pub fn to_server(
     Ok(done)
 }
 
-/// Gives the tenant a new generation, so that each phs compares in full.
-pub fn renew_generation(writing: &Writing<'_>) -> Result<(), StoreError> {
-    writing.execute("UPDATE tenant SET generation = ?1", [Uuid::new_v4()]).map(drop)
-}
-
 /// Copies all rows, and compares what both sides have then.
 fn copy(
     source: &Database,
@@ -98,16 +93,9 @@ fn copy(
     source.look(|connection| {
         let reading = Reading::of(connection);
         for table in tables() {
-            let there = target.look(|connection| table.sum(&Reading::of(connection)))?;
-            let sum = if there == TableSum::default() || there != table.sum(&reading)? {
-                table.copy(&reading, target)?
-            } else {
-                there
-            };
-            let copied = target.look(|connection| table.sum(&Reading::of(connection)))?;
-            if copied != sum {
-                return Err(StoreError::Differs { table: table.name.clone() });
-            }
+            let there = target.look(|connection| sum_of(&table, &Reading::of(connection)))?;
+            let is_copied = there != TableSum::default() && there == sum_of(&table, &reading)?;
+            let sum = if is_copied { there } else { copy_table(&table, &reading, target)? };
             let table = Transferred { table: table.name, rows: sum.rows };
             each(&table);
             done.push(table);
@@ -117,51 +105,54 @@ fn copy(
     Ok(done)
 }
 
-/// A table and its columns.
-#[derive(Debug, PartialEq, Eq)]
-struct Table {
-    name: String,
-    columns: Vec<String>,
+/// Copies the rows of a table, and compares what both sides have then.
+fn copy_table(table: &Table, source: &Reading<'_>, target: &Database) -> Result<TableSum, StoreError> {
+    // 1. The rows, in portions.
+    let places: Vec<String> = (1..=table.columns.len()).map(|place| format!("?{place}")).collect();
+    let (name, columns, places) = (&table.name, table.columns.join(", "), places.join(", "));
+    let insert = format!("INSERT INTO {name} ({columns}) VALUES ({places}) ON CONFLICT DO NOTHING");
+    let (mut portion, mut size) = (Vec::with_capacity(PORTION), 0);
+    let store = |portion: &[Vec<Value>]| {
+        target.write_short(|connection| {
+            let mut insert = connection.prepare_cached(&insert)?;
+            portion.iter().try_for_each(|row| insert.send(row.as_slice()))
+        })
+    };
+    let mut sum = TableSum::default();
+    walk(table, source, |row| {
+        sum.add(&row);
+        size += row.iter().map(size_of).sum::<usize>();
+        portion.push(row);
+        if portion.len() >= PORTION || size >= PORTION_BYTES {
+            store(&portion)?;
+            portion.clear();
+            size = 0;
+        }
+        Ok(())
+    })?;
+    store(&portion)?;
+    // 2. What the target has.
+    let copied = target.look(|connection| sum_of(table, &Reading::of(connection)))?;
+    if copied == sum { Ok(sum) } else { Err(StoreError::Differs { table: name.clone() }) }
 }
 
-impl Table {
-    /// Copies its rows. Returns what the source has.
-    fn copy(&self, source: &Reading<'_>, target: &Database) -> Result<TableSum, StoreError> {
-        let places: Vec<String> = (1..=self.columns.len()).map(|place| format!("?{place}")).collect();
-        let (name, columns, places) = (&self.name, self.columns.join(", "), places.join(", "));
-        let insert = format!("INSERT INTO {name} ({columns}) VALUES ({places}) ON CONFLICT DO NOTHING");
-        let (mut portion, mut size) = (Vec::with_capacity(PORTION), 0);
-        let store = |portion: &[Vec<Value>]| {
-            target.write_short(|connection| {
-                let mut insert = connection.prepare_cached(&insert)?;
-                portion.iter().try_for_each(|row| insert.send(row.as_slice()))
-            })
-        };
-        let mut sum = TableSum::default();
-        source.walk(&format!("SELECT {columns} FROM {name}"), |row| {
-            let row = row.all()?;
-            sum.add(&row);
-            size += row.iter().map(size_of).sum::<usize>();
-            portion.push(row);
-            if portion.len() >= PORTION || size >= PORTION_BYTES {
-                store(&portion)?;
-                portion.clear();
-                size = 0;
-            }
-            Ok(())
-        })?;
-        store(&portion)?;
-        Ok(sum)
-    }
+fn sum_of(table: &Table, reading: &Reading<'_>) -> Result<TableSum, StoreError> {
+    let mut sum = TableSum::default();
+    walk(table, reading, |row| {
+        sum.add(&row);
+        Ok(())
+    })?;
+    Ok(sum)
+}
 
-    fn sum(&self, reading: &Reading<'_>) -> Result<TableSum, StoreError> {
-        let mut sum = TableSum::default();
-        reading.walk(&format!("SELECT {} FROM {}", self.columns.join(", "), self.name), |row| {
-            sum.add(&row.all()?);
-            Ok(())
-        })?;
-        Ok(sum)
-    }
+/// Calls `each` with every row of a table.
+fn walk(
+    table: &Table,
+    reading: &Reading<'_>,
+    mut each: impl FnMut(Vec<Value>) -> Result<(), StoreError>,
+) -> Result<(), StoreError> {
+    let sql = format!("SELECT {} FROM {}", table.columns.join(", "), table.name);
+    reading.walk(&sql, |row| each(row.all()?))
 }
 
 impl TableSum {
@@ -176,8 +167,8 @@ impl TableSum {
             match value {
                 Value::Null => field(0, &[]),
                 Value::Integer(number) => field(1, &number.to_be_bytes()),
-                // PostgreSQL has no texts with U+0000: see `Session`.
-                Value::Text(text) => field(2, text.replace('\0', "\u{fffd}").as_bytes()),
+                // As a server stores it, so that both sides are summed alike.
+                Value::Text(text) => field(2, storable(text).as_bytes()),
                 Value::Octets(octets) => field(3, octets),
             }
         }
@@ -198,62 +189,10 @@ fn size_of(value: &Value) -> usize {
     }
 }
 
-/// All tables of the schema, each after those that its keys refer to.
-fn tables() -> Vec<Table> {
-    let code = SCHEMA.lines().map(|line| line.split_once("--").map_or(line, |(code, _)| code));
-    let code = code.collect::<Vec<_>>().join("\n");
-    let makes = code.split(';').filter_map(|part| part.trim().strip_prefix("CREATE TABLE "));
-    makes
-        .filter_map(|made| {
-            let (name, rest) = made.split_once('(')?;
-            // What is in parentheses of its own belongs to keys and checks.
-            let mut depth = 0_u32;
-            let outer = rest.chars().filter(|c| {
-                match c {
-                    '(' => depth += 1,
-                    ')' => depth = depth.saturating_sub(1),
-                    _ => {}
-                }
-                depth == 0
-            });
-            let outer: String = outer.collect();
-            let first_word =
-                |column: &str| column.trim_matches(')').split_whitespace().next().map(str::to_owned);
-            let is_column = |word: &String| word.starts_with(|c: char| c.is_ascii_lowercase());
-            let columns = outer.split(',').filter_map(first_word).filter(is_column).collect();
-            Some(Table { name: name.trim().to_owned(), columns })
-        })
-        .collect()
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-
-    #[test]
-    fn the_tables_and_columns_are_those_that_sqlite_has() {
-        let connection = rusqlite::Connection::open_in_memory().unwrap();
-        connection.execute_batch(SCHEMA).unwrap();
-        let names = |sql: &str, of: &[&str]| -> Vec<String> {
-            let mut statement = connection.prepare(sql).unwrap();
-            let rows = statement.query_map(rusqlite::params_from_iter(of), |row| row.get(0)).unwrap();
-            rows.map(Result::unwrap).collect()
-        };
-        let mut known = names("SELECT name FROM sqlite_master WHERE type = 'table'", &[]);
-        let mut ours: Vec<String> = tables().into_iter().map(|table| table.name).collect();
-        known.sort();
-        ours.sort();
-        assert_eq!(ours, known);
-        for table in tables() {
-            assert_eq!(
-                table.columns,
-                names("SELECT name FROM pragma_table_info(?1)", &[&table.name]),
-                "{}",
-                table.name
-            );
-        }
-    }
 
     #[test]
     fn the_sum_of_rows_is_another_one_when_a_value_changes_or_moves_to_another_column() {

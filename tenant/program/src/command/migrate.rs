@@ -9,7 +9,7 @@ use crate::config::Config;
 use crate::error::TenantError;
 use crate::serve::lock;
 use landbridge_tenant_core::clock::unix_now;
-use landbridge_tenant_store::tables::audit;
+use landbridge_tenant_store::tables::{audit, tenant};
 use landbridge_tenant_store::transfer::Transferred;
 use landbridge_tenant_store::{ServerAddress, StoreError, Writing, transfer};
 use std::path::{Path, PathBuf};
@@ -28,22 +28,18 @@ pub fn migrate(config_file: &Path, flags: &Migrate) -> Result<String, TenantErro
     let _lock = lock(&config)?;
     let file = config.database_file();
     let note = |writing: &Writing<'_>, to: &str| -> Result<(), StoreError> {
-        transfer::renew_generation(writing)?;
+        tenant::renew_generation(writing)?;
         audit::append(writing, unix_now(), &actor(), "database-moved", to, "")
     };
-    let each = |done: &Transferred| {
-        tracing::debug!(table = done.table, rows = done.rows, "a table was copied and proved")
-    };
-    if flags.to_file { to_file(&server, &file, each, note) } else { to_server(&file, &server, each, note) }
+    if flags.to_file { to_file(&server, &file, note) } else { to_server(&file, &server, note) }
 }
 
 fn to_server(
     file: &Path,
     server: &ServerAddress,
-    each: impl FnMut(&Transferred),
     note: impl Fn(&Writing<'_>, &str) -> Result<(), StoreError>,
 ) -> Result<String, TenantError> {
-    let done = transfer::to_server(file, server, each, |writing| note(writing, server.name()))?;
+    let done = transfer::to_server(file, server, |_| {}, |writing| note(writing, server.name()))?;
     // 1. The file is no tenant's database any more: two of one tenant would drift apart.
     let kept = file.with_file_name(MOVED);
     std::fs::rename(file, &kept).map_err(|e| {
@@ -70,7 +66,6 @@ fn to_server(
 fn to_file(
     server: &ServerAddress,
     file: &Path,
-    each: impl FnMut(&Transferred),
     note: impl Fn(&Writing<'_>, &str) -> Result<(), StoreError>,
 ) -> Result<String, TenantError> {
     if file.symlink_metadata().is_ok() {
@@ -85,7 +80,7 @@ fn to_file(
         return Err(cannot_create(&draft, &e));
     }
     let place = file.display().to_string();
-    let done = transfer::to_file(server, &draft, unix_now(), each, |writing| note(writing, &place))?;
+    let done = transfer::to_file(server, &draft, unix_now(), |_| {}, |writing| note(writing, &place))?;
     std::fs::rename(&draft, file).map_err(|e| cannot_create(file, &e))?;
     // 2. The server has no tenant any more.
     transfer::retire(server)?;

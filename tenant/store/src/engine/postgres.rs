@@ -7,7 +7,7 @@
 
 pub mod address;
 pub(crate) mod database;
-mod dialect;
+pub(crate) mod dialect;
 mod failure;
 
 use super::Column;
@@ -306,8 +306,7 @@ fn owned(parameters: &impl Parameters) -> Result<Vec<Owned>, StoreError> {
         values.push(match value {
             Parameter::Null => Owned::Null,
             Parameter::Integer(number) => Owned::Integer(number),
-            // PostgreSQL has no texts with U+0000. No name in the directory has one.
-            Parameter::Text(text) => Owned::Text(text.replace('\0', "\u{fffd}")),
+            Parameter::Text(text) => Owned::Text(dialect::storable(text)),
             Parameter::Octets(octets) => Owned::Octets(octets.to_owned()),
             Parameter::TooLarge => {
                 too_large = true;

@@ -2,7 +2,7 @@
 
 use landbridge_tenant_fixture::*;
 use landbridge_tenant_store::backup;
-use landbridge_tenant_store::tables::{audit, domains};
+use landbridge_tenant_store::tables::{audit, domains, tenant};
 use landbridge_tenant_store::{
     Location, RawValue, ServerAddress, ServerTrouble, Store, StoreError, transfer,
 };
@@ -180,7 +180,7 @@ fn a_tenant_moves_from_a_file_to_a_server_and_back_with_every_row() {
     }));
     assert!(cut.is_err());
     assert_eq!(trouble(Store::open(at.clone(), keys())), ServerTrouble::Missing, "half a tenant is none");
-    let done = transfer::to_server(&file, server(&at), |_| {}, transfer::renew_generation).unwrap();
+    let done = transfer::to_server(&file, server(&at), |_| {}, tenant::renew_generation).unwrap();
     let rows = |name: &str| done.iter().find(|table| table.table == name).unwrap().rows;
     assert_eq!((rows("tenant"), rows("digests"), rows("objects")), (1, 300, 300));
     // 3. It is the same tenant, of another generation, and takes uploads: new rows get new numbers.

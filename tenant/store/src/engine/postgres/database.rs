@@ -8,7 +8,8 @@ use super::Session;
 use super::address::ServerAddress;
 use crate::engine::Connection;
 use crate::error::{ServerTrouble, StoreError};
-use crate::schema::{SCHEMA, SCHEMA_VERSION};
+use crate::schema::{SCHEMA, SCHEMA_VERSION, tables};
+use crate::tables::tenant;
 use crate::{Reading, Tenant, Writing};
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -63,7 +64,7 @@ struct Sessions {
 
 impl ServerDatabase {
     /// Makes the tables, in one transaction. Refused if there is a tenant already.
-    pub(crate) fn create(address: &ServerAddress, tenant: Uuid, now: i64) -> Result<(), StoreError> {
+    pub(crate) fn create(address: &ServerAddress, id: Uuid, now: i64) -> Result<(), StoreError> {
         let database = Self::unchecked(address.clone());
         let trouble = database.transaction(TRANSACTION, LONG, |connection| {
             let writing = Writing::of(connection);
@@ -75,8 +76,7 @@ impl ServerDatabase {
             }
             make_tables(&writing, None)?;
             writing.execute("UPDATE schema_version SET version = ?1", [SCHEMA_VERSION])?;
-            let sql = "INSERT INTO tenant (only_row, id, generation, created_at) VALUES (1, ?1, ?2, ?3)";
-            writing.execute(sql, (tenant, Uuid::new_v4(), now))?;
+            tenant::insert(&writing, id, now)?;
             Ok(None)
         })?;
         trouble.map_or(Ok(()), |trouble| Err(database.trouble(trouble)))
@@ -128,7 +128,9 @@ impl ServerDatabase {
         self.transaction(TRANSACTION, LONG, |connection| {
             let writing = Writing::of(connection);
             // Rows came with their numbers. The next one is numbered behind them.
-            for (table, column) in numbered() {
+            for (table, column) in
+                tables().into_iter().filter_map(|table| Some((table.name, table.numbered?)))
+            {
                 let sql = format!(
                     "SELECT setval(pg_get_serial_sequence('{table}', '{column}'), coalesce(max({column}), 1),
                          max({column}) IS NOT NULL) FROM {table}"
@@ -355,15 +357,6 @@ fn has_tables(reading: &Reading<'_>) -> Result<bool, StoreError> {
                  WHERE table_schema = 'landbridge' AND table_name = 'schema_version'";
     let count: i64 = reading.query_row(there, (), |row| row.get(0))?;
     Ok(count > 0)
-}
-
-/// The tables whose rows are numbered by the database, and the columns of the numbers.
-fn numbered() -> impl Iterator<Item = (&'static str, &'static str)> {
-    SCHEMA.split("CREATE TABLE ").skip(1).filter_map(|made| {
-        let (table, rest) = made.split_once('(')?;
-        let line = rest.lines().find(|line| line.contains("INTEGER PRIMARY KEY"))?;
-        Some((table.trim(), line.split_whitespace().next()?))
-    })
 }
 
 /// Why no connection was made.

@@ -1,17 +1,20 @@
 //! The words of PostgreSQL: placeholders of statements, and types of columns where a table is made.
 //! Neighbours: [`super::Session`] translates each statement once.
 
+use crate::schema::without_comments;
+
+/// A text as PostgreSQL can store it: it has none with U+0000. No name in the directory has one.
+pub(crate) fn storable(text: &str) -> String {
+    text.replace('\0', "\u{fffd}")
+}
+
 /// A statement, or several with `;` between, as PostgreSQL reads it.
 pub(super) fn translated(sql: &str) -> String {
     let makes_table = |part: &str| {
         let words = part.trim_start();
         words.starts_with("CREATE TABLE") || words.starts_with("ALTER TABLE")
     };
-    // Comments can hold a `;`.
-    let lines: Vec<&str> =
-        sql.lines().map(|line| line.split_once("--").map_or(line, |(code, _)| code)).collect();
-    let parts = lines.join("\n");
-    let parts: Vec<String> = parts
+    let parts: Vec<String> = without_comments(sql)
         .split(';')
         .map(|part| if makes_table(part) { with_types(part) } else { with_placeholders(part) })
         .collect();

@@ -3,7 +3,9 @@
 
 use crate::error::{StoreError, Trouble};
 use crate::schema::{SCHEMA, SCHEMA_VERSION};
-use crate::upgrade;
+use crate::tables::tenant;
+use crate::transaction::Writing;
+use crate::{engine, upgrade};
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 use std::fs::{self, OpenOptions};
@@ -48,7 +50,7 @@ pub(crate) fn create(path: &Path, tenant: Uuid, now: i64) -> Result<(), StoreErr
 }
 
 /// Fills a new file with the schema and the tenant's row.
-fn build(draft: &Path, tenant: Uuid, now: i64) -> Result<(), StoreError> {
+fn build(draft: &Path, id: Uuid, now: i64) -> Result<(), StoreError> {
     OpenOptions::new()
         .write(true)
         .create_new(true)
@@ -60,10 +62,7 @@ fn build(draft: &Path, tenant: Uuid, now: i64) -> Result<(), StoreError> {
         connection.pragma_update(None, "synchronous", "FULL")?;
         let transaction = connection.transaction()?;
         transaction.execute_batch(SCHEMA)?;
-        transaction.execute(
-            "INSERT INTO tenant (only_row, id, generation, created_at) VALUES (1, ?1, ?2, ?3)",
-            (tenant.as_bytes(), Uuid::new_v4().as_bytes(), now),
-        )?;
+        tenant::insert(&Writing::of(engine::Connection::Sqlite(&transaction)), id, now)?;
         transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
         transaction.pragma_update(None, "user_version", SCHEMA_VERSION)?;
         transaction.commit()?;
