@@ -7,6 +7,7 @@
 //! Neighbours: the tenant's `relay` seals, the agent's `unseal` opens. An envelope with two passwords, for a change, is
 //! [`change`]. Not for what is stored (`seal`).
 
+pub mod bundle;
 pub mod change;
 
 use crate::secret::{Password, Secret};

@@ -27,6 +27,7 @@
 //! - `lanes.rs`: many digests side by side: derived or verified
 //! - `envelope.rs`: HPKE around a password on its way to one agent, and the key that authenticates the agent's
 //!   verdict
+//! - `envelope/bundle.rs`: the same around a tenant's keys, on their way to a new node
 //! - `envelope/change.rs`: the same around two passwords, for a change of password
 //! - `seal.rs`: encryption at rest, bound to table, row and column
 //! - `keyed_hash.rs`: HMAC-SHA-256 under a key of the caller
