@@ -20,6 +20,8 @@
 //! - `agents/open_connections.rs`: the open connections of agents, so that a revocation can cut them
 //! - `agents/relay_driver.rs`: gives the relay its clock and its connections
 //! - `agents/quarantine.rs`: acts on alarms about agents
+//! - `nodes.rs`: what other nodes change, and whether this one is fit to serve
+//! - `nodes/entry.rs`: which node a process is
 //! - `ingest.rs`: applies the uploads of phs, each in one transaction
 //! - `ingest/writer.rs`: one phs writes for a domain
 //! - `ingest/offer.rs`: which of the offered passwords the tenant lacks
@@ -100,6 +102,7 @@ pub mod events;
 pub mod ingest;
 pub mod issuer;
 mod lock;
+pub mod nodes;
 pub mod numbers;
 pub mod passwords;
 pub mod provider;
@@ -116,6 +119,7 @@ use directory::Directory;
 use events::Events;
 use issuer::Issuer;
 use landbridge_tenant_store::Store;
+use nodes::Nodes;
 use numbers::{Numbers, Snapshot};
 use passwords::Passwords;
 use provider::{Lives, Provider};
@@ -140,6 +144,8 @@ pub struct Handles {
     pub applications: Applications,
     /// OpenID Connect.
     pub provider: Provider,
+    /// This process as a node.
+    pub nodes: Nodes,
     /// Numbers for monitoring.
     pub snapshot: Snapshot,
     /// Alarms about agents, for [`Agents::run`].
@@ -173,7 +179,7 @@ impl Handles {
             Passwords::new(store.clone(), sign_ins.clone(), relay.clone(), numbers.counts.clone());
         let directory = Directory::new(store.clone());
         let issuer = Issuer::new(store.clone(), numbers.clone());
-        let provider = Provider::new(store.clone(), issuer, lives);
+        let provider = Provider::new(store.clone(), issuer.clone(), lives);
         let administration = Administration::new(administration::Inner {
             store: store.clone(),
             agents: Arc::new(parts()),
@@ -184,6 +190,7 @@ impl Handles {
             numbers: numbers.clone(),
             url: url.to_owned(),
         });
+        let nodes = Nodes::new(Arc::new(parts()), administration.clone(), issuer);
         let applications = Applications::new(store.clone(), rates, numbers.clone(), events.clone());
         let agents = Agents::new(parts());
         let snapshot = Snapshot::new(store.clone(), numbers, open, authority.life().1);
@@ -195,6 +202,7 @@ impl Handles {
             agents,
             applications,
             provider,
+            nodes,
             snapshot,
             alarms,
         })

@@ -1,6 +1,6 @@
-//! The hourly tasks of a running tenant: renew the server's certificate, read the administrator's certificates again,
-//! count what the audit log left out, delete old audit entries and known sources, and erase objects whose grace time
-//! is over.
+//! The hourly tasks of a running tenant. Each node renews its server's certificate, reads the administrator's certificates
+//! again and counts what the audit log left out. One node for all deletes old audit entries and known sources, rotates keys
+//! that sign, and erases objects whose grace time is over.
 //! Neighbours: [`crate::serve`] starts it.
 
 use crate::config::TenantUrl;
@@ -73,6 +73,14 @@ impl Chores {
             let blocking = self.clone();
             let done = tokio::task::spawn_blocking(move || {
                 blocking.administration.close_event_hours(now);
+                // What is in the database is done by one node for all.
+                match blocking.store.does_chores() {
+                    Ok(true) => {}
+                    Ok(false) => return,
+                    Err(error) => {
+                        return tracing::error!(%error, "it is not known which node does the hourly tasks");
+                    }
+                }
                 blocking.delete_old_audit_entries(now);
                 blocking.forget_old_sources(now);
                 blocking.doubt_unconfirmed_changes(now);

@@ -12,12 +12,14 @@ mod listing;
 pub mod log;
 pub mod migrate;
 pub mod new_directory;
+pub mod nodes;
 pub mod restore;
 mod run;
 pub mod table;
 
 pub use issuer::{Keys, Sessions};
 pub use listing::Listing;
+pub use nodes::Nodes;
 pub use run::run;
 
 use crate::config::{DEFAULT_DATA_DIRECTORY, DEFAULT_LISTEN, DEFAULT_OBSERVE, DEFAULT_PATH, LogLevel};
@@ -63,11 +65,12 @@ Examples:
   landbridge-tenant keys rotate
   landbridge-tenant signin alice@corp.example.com
   printf %s \"$password\" | landbridge-tenant signin alice@corp.example.com --password-stdin
+  landbridge-tenant nodes list
   landbridge-tenant backup /backup/2026-11-26 --keys /safe/landbridge-keys
   landbridge-tenant restore /backup/2026-11-26 --keys /safe/landbridge-keys
 
 A flag overrides an environment variable, which overrides the configuration file.
-All commands except init, serve, backup and restore use the administration socket of the running tenant. Only root and the
+All commands except init, serve, backup, restore, migrate and nodes use the administration socket of the running tenant. Only root and the
 user that the tenant runs as may use it.";
 
 /// The cloud end of Landbridge: stores password digests, verifies sign-ins, issues the identities of agents.
@@ -122,6 +125,9 @@ pub enum Command {
     Restore(Restore),
     /// Move the database to the PostgreSQL server of the configuration, or back into a file. The tenant is stopped meanwhile.
     Migrate(Migrate),
+    /// List, add and remove the machines that serve this tenant together. Its database is on a PostgreSQL server.
+    #[command(subcommand, visible_alias = "node")]
+    Nodes(Nodes),
     /// Try a sign-in as an application would, and print the true reason. It counts for the lockout.
     #[command(name = "signin")]
     SignIn(SignIn),

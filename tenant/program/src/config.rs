@@ -30,6 +30,9 @@ pub const DEFAULT_OBSERVE: &str = "127.0.0.1:9464";
 /// Default of `back_channel_roots`: the CAs that the system trusts, as Debian has them.
 pub const DEFAULT_ROOTS: &str = "/etc/ssl/certs/ca-certificates.crt";
 
+/// Limit on `drain_seconds`.
+const MOST_DRAIN: u16 = 300;
+
 /// Limit on the bytes of a configuration file. A larger one is another file.
 const MAX_FILE: u64 = 256 * 1024;
 
@@ -64,6 +67,8 @@ pub struct Config {
     pub lockout: Lockout,
     /// The limits on connections, for each address that the tenant listens at.
     pub connections: Connections,
+    /// How long the program serves on after it was told to stop, while it says that it is not ready.
+    pub drain: Duration,
     /// Time for which audit entries are kept, in seconds.
     pub audit_kept: i64,
     /// Days after which an object that was deleted or left the scope is erased.
@@ -303,6 +308,8 @@ struct File {
     listen: Option<SocketAddr>,
     #[serde(default)]
     observe: Option<SocketAddr>,
+    #[serde(default)]
+    drain_seconds: u16,
     #[serde(default)]
     data_directory: Option<PathBuf>,
     #[serde(default)]
@@ -709,6 +716,12 @@ impl File {
                 ),
             ));
         }
+        if self.drain_seconds > MOST_DRAIN {
+            return Err((
+                "drain_seconds",
+                format!("{} is not between 0 and {MOST_DRAIN}", self.drain_seconds),
+            ));
+        }
         Ok(Config {
             url: TenantUrl::parse(&self.url).map_err(|e| ("url", e))?,
             listen,
@@ -724,6 +737,7 @@ impl File {
             signin: SignIn { grid: Duration::from_millis(grid) },
             lockout: Lockout { threshold, seconds },
             connections: self.connections.check()?,
+            drain: Duration::from_secs(u64::from(self.drain_seconds)),
             audit_kept: days * 86_400,
             grace_days,
             log: Log { format: self.log.format, level: self.log.level },
@@ -787,8 +801,10 @@ pub fn template(url: &str, listen: SocketAddr, observe: SocketAddr, data_directo
 url = {url}
 # The address for agents and applications (TLS).
 listen = {listen}
-# The address of /healthz and /metrics (plain HTTP, loopback only).
+# The address of /healthz, /readyz and /metrics (plain HTTP, loopback only).
 observe = "{observe}"
+# Seconds for which the tenant serves on after SIGTERM while /readyz says no, so that a balancer sends nothing new.
+#drain_seconds = 0
 # The directory of the database, the administration socket and the keys.
 data_directory = {data}
 

@@ -10,6 +10,7 @@
 //! - `command/new_directory.rs`: a directory that appears complete, or not at all
 //! - `command/backup.rs`: copies the database, the CA's certificate and, apart from them, the keys into directories
 //! - `command/migrate.rs`: moves the database to a PostgreSQL server, or back
+//! - `command/nodes.rs`: the machines that serve the tenant together: listed, added, joined, removed
 //! - `command/restore.rs`: creates the data directory from a backup, after checking it, with a new generation
 //! - `command/apps.rs`: the requests of `apps`, and its table and file
 //! - `command/issuer.rs`: the commands for sessions and signing keys
@@ -21,6 +22,7 @@
 //! - `config.rs`: the configuration file, read and checked
 //! - `keys.rs`: the tenant's keys, checked against each other and against the database
 //! - `error.rs`: errors, what to do about them, and exit statuses
+//! - `node.rs`: which node of the tenant the data directory is
 //! - `serve.rs`: starts, runs and stops the tenant
 //! - `server_certificate.rs`: the server certificate for agents
 //! - `chores.rs`: the hourly tasks of a running tenant
@@ -30,5 +32,6 @@ pub mod command;
 pub mod config;
 pub mod error;
 pub mod keys;
+pub mod node;
 pub mod serve;
 pub mod server_certificate;

@@ -4,10 +4,10 @@
 use crate::chores::Chores;
 use crate::config::Config;
 use crate::error::TenantError;
-use crate::keys;
 use crate::server_certificate::ServerCertificate;
-use hyper::Request;
+use crate::{keys, node};
 use hyper::body::Incoming;
+use hyper::{Request, StatusCode};
 use landbridge_door_agents::{AgentClient, AgentsDoor, is_for_agents};
 use landbridge_door_applications::{ApplicationsDoor, PATH};
 use landbridge_door_ldap::connection::{Ldaps, StartTls};
@@ -29,8 +29,9 @@ use landbridge_host::signals;
 use landbridge_tenant_core::Handles;
 use landbridge_tenant_core::agents::authority::Authority;
 use landbridge_tenant_core::applications::Applications;
-use landbridge_tenant_core::clock::unix_now;
+use landbridge_tenant_core::clock::{stopped, unix_now};
 use landbridge_tenant_core::directory::Directory;
+use landbridge_tenant_core::nodes::Nodes;
 use landbridge_tenant_core::passwords::Passwords;
 use landbridge_tenant_core::sign_ins::{Settings, SignIns};
 use landbridge_tenant_rules::lockout::Rules;
@@ -44,7 +45,12 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use tokio::net::{TcpListener, UnixListener};
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
+use tokio::task::JoinHandle;
+use uuid::Uuid;
+
+/// What the list of nodes shows as the version of this one.
+const SOFTWARE: &str = env!("CARGO_PKG_VERSION");
 
 /// Time between two signs of life to systemd. The unit expects one every 20 s, so three may be lost.
 const WATCHDOG: Duration = Duration::from_secs(5);
@@ -52,6 +58,7 @@ const WATCHDOG: Duration = Duration::from_secs(5);
 /// The address for agents. Applications may use it too. The applications' door answers what is not an agent's request:
 /// an agent's path, or a path other than that of sign-ins from a client with an agent's certificate.
 struct MainDoor {
+    nodes: Nodes,
     agents: Arc<AgentsDoor>,
     applications: Arc<ApplicationsDoor>,
 }
@@ -69,6 +76,9 @@ impl Serve for MainDoor {
         request: Request<Incoming>,
     ) -> Answer {
         let path = request.uri().path();
+        if path == READY {
+            return ready(&self.nodes);
+        }
         let is_agents = is_for_agents(path) || (connection.client.shown.is_some() && path != PATH);
         if is_agents {
             return self.agents.clone().serve(connection, request).await;
@@ -78,7 +88,7 @@ impl Serve for MainDoor {
 }
 
 /// The applications' own address: sign-ins, and nothing else.
-struct OwnDoor(Arc<ApplicationsDoor>);
+struct OwnDoor(Nodes, Arc<ApplicationsDoor>);
 
 impl Serve for OwnDoor {
     type Client = AnonymousClient;
@@ -92,13 +102,31 @@ impl Serve for OwnDoor {
         connection: Arc<Connection<AnonymousClient>>,
         request: Request<Incoming>,
     ) -> Answer {
-        self.0.serve(request, connection.address.ip(), Instant::now()).await
+        if request.uri().path() == READY {
+            return ready(&self.0);
+        }
+        self.1.serve(request, connection.address.ip(), Instant::now()).await
     }
+}
+
+/// The path at which each HTTPS address says whether this node takes new connections, for balancers.
+const READY: &str = "/readyz";
+
+/// Whether this node takes new connections. Why not is for the operator: `observe` has it.
+fn ready(nodes: &Nodes) -> Answer {
+    let is_ready = nodes.is_ready();
+    let mut answer = Answer::new(if is_ready { "ready\n" } else { "not ready\n" }.into());
+    if !is_ready {
+        *answer.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
+    }
+    answer
 }
 
 /// A tenant whose sockets are bound and that does not serve yet.
 pub struct Ready {
     store: Arc<Store>,
+    node: Uuid,
+    drain: Duration,
     authority: Arc<Authority>,
     handles: Handles,
     chores: Arc<Chores>,
@@ -125,6 +153,8 @@ impl Ready {
         let lock = lock(config)?;
         // 2. The database and the keys.
         let store = Arc::new(open(config)?);
+        let node = node::become_node(config, &store, unix_now())?;
+        store.hold(node)?;
         let root = config.root_certificate();
         let authority = keys::authority(store.tenant().id, (&config.ca_key, own_uid()), &root, unix_now())?;
         let authority = Arc::new(authority);
@@ -196,6 +226,8 @@ impl Ready {
         let main = Listener { socket: bind(config.listen).await?, tls, limits, balancers };
         Ok(Self {
             store,
+            node,
+            drain: config.drain,
             authority,
             handles,
             chores,
@@ -260,8 +292,11 @@ impl Ready {
         self.observe.local_addr()
     }
 
-    /// Serves until `stop` is set, then finishes the requests that are being answered.
-    pub async fn run(self, stop: watch::Receiver<bool>) {
+    /// Serves until `stop` is set and the time for draining is over, then finishes the requests that are being answered.
+    /// False: it stopped because this node was removed.
+    pub async fn run(self, stopping: watch::Receiver<bool>) -> bool {
+        let (stop, ended) =
+            stop_in_time(self.handles.nodes.clone(), (&self.store, self.node), self.drain, stopping);
         let Handles {
             sign_ins,
             directory,
@@ -272,8 +307,14 @@ impl Ready {
             alarms,
             provider: _,
             passwords,
+            nodes,
         } = self.handles;
-        let observed = Observed { snapshot, limits: self.limits, certificates: lives(&self.chores) };
+        let observed = Observed {
+            snapshot,
+            nodes: nodes.clone(),
+            limits: self.limits,
+            certificates: lives(&self.chores),
+        };
         let side = [
             tokio::spawn(listen::run(self.admin, administration, stop.clone())),
             tokio::spawn(observe::run(self.observe, Arc::new(observed), stop.clone())),
@@ -288,10 +329,10 @@ impl Ready {
         let agents = Arc::new(AgentsDoor::new(agents, self.limits.body));
         let own = async {
             if let Some(listener) = self.applications {
-                listener.run(Arc::new(OwnDoor(applications.clone())), stop.clone()).await;
+                listener.run(Arc::new(OwnDoor(nodes.clone(), applications.clone())), stop.clone()).await;
             }
         };
-        let main = Arc::new(MainDoor { agents, applications: applications.clone() });
+        let main = Arc::new(MainDoor { nodes: nodes.clone(), agents, applications: applications.clone() });
         let ldap = async {
             if let Some(ldap) = ldap {
                 ldap.await;
@@ -299,7 +340,7 @@ impl Ready {
         };
         let issuer = async {
             if let Some((listener, door, back_channel)) = self.issuer {
-                let serve = listener.run(Arc::new(IssuersDoor(door)), stop.clone());
+                let serve = listener.run(Arc::new(IssuersDoor(nodes.clone(), door)), stop.clone());
                 tokio::join!(serve, back_channel.run(stop.clone()));
             }
         };
@@ -310,11 +351,46 @@ impl Ready {
         if let Err(why) = self.store.checkpoint() {
             tracing::warn!(error = %why, "the write-ahead log remains beside the database; the next start applies it");
         }
+        ended.await.unwrap_or(true)
     }
 }
 
+/// Passes on `stopping` after the time for draining, or stops at once when this node is removed. The task returns false if it
+/// was removed.
+fn stop_in_time(
+    nodes: Nodes,
+    (store, node): (&Store, Uuid),
+    drain: Duration,
+    mut stopping: watch::Receiver<bool>,
+) -> (watch::Receiver<bool>, JoinHandle<bool>) {
+    let (stopper, stop) = watch::channel(false);
+    let (removed, was_removed) = oneshot::channel();
+    // A file has one node, and no other process changes it.
+    if store.is_shared() {
+        let (nodes, stop) = (nodes.clone(), stop.clone());
+        // A thread of its own, for which a stop does not wait.
+        std::thread::spawn(move || {
+            nodes.watch(node, SOFTWARE, &stop);
+            let _ = removed.send(());
+        });
+    }
+    let ended = tokio::spawn(async move {
+        let was_told = tokio::select! {
+            () = stopped(&mut stopping) => true,
+            Ok(()) = was_removed => false,
+        };
+        if was_told {
+            nodes.drain();
+            tokio::time::sleep(drain).await;
+        }
+        stopper.send_replace(true);
+        was_told
+    });
+    (stop, ended)
+}
+
 /// The issuer's own address.
-struct IssuersDoor(Arc<OidcDoor>);
+struct IssuersDoor(Nodes, Arc<OidcDoor>);
 
 impl Serve for IssuersDoor {
     type Client = AnonymousClient;
@@ -328,7 +404,11 @@ impl Serve for IssuersDoor {
         connection: Arc<Connection<AnonymousClient>>,
         request: Request<Incoming>,
     ) -> Answer {
-        self.0.serve(request, connection.address.ip(), Instant::now()).await
+        // With a wrong clock nothing is issued, and what was issued cannot be judged.
+        if request.uri().path() == READY || !self.0.may_issue() {
+            return ready(&self.0);
+        }
+        self.1.serve(request, connection.address.ip(), Instant::now()).await
     }
 }
 
@@ -515,9 +595,14 @@ pub async fn serve(config: &Config) -> Result<(), TenantError> {
             tokio::time::sleep(WATCHDOG).await;
         }
     });
-    ready.run(stop).await;
+    let was_told = ready.run(stop).await;
     alive.abort();
     hangup.abort();
+    if !was_told {
+        let todo = "add it again with `landbridge-tenant nodes add` on another node, if it was a mistake";
+        let what = "this node was removed from the tenant, and serves no more";
+        return Err(TenantError::file(&config.data_directory, what, todo));
+    }
     tracing::info!("stopped");
     Ok(())
 }
@@ -552,7 +637,6 @@ pub(crate) fn lock(config: &Config) -> Result<File, TenantError> {
 
 fn open(config: &Config) -> Result<Store, TenantError> {
     let store = Store::open(config.location()?, keys::seal_keys(&config.seal_keys, own_uid())?)?;
-    store.reserve()?;
     let unreadable = store.read(|reading| {
         for domain in domains::all(reading)? {
             if let Some((object, held)) = digests::any_of(reading, domain.id)?

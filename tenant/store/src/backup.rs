@@ -3,7 +3,7 @@
 //! database.
 
 use super::engine::sqlite::file;
-use super::tables::{audit, digests, tenant, web_sessions};
+use super::tables::{audit, digests, nodes, tenant, web_sessions};
 use super::{Location, Reading, StoreError, Trouble, Writing, engine, transfer};
 use landbridge_crypto::seal::SealKeys;
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _};
@@ -118,12 +118,14 @@ fn open(copy: &Path) -> Result<Connection, StoreError> {
 
 /// Prepares a copy for use as the database. A new generation makes every phs compare in full; until then its domain
 /// does not count as synchronised. All unused one-time tokens are marked as redeemed, because some of them may have
-/// been redeemed after the copy was made. Sessions of people and what was granted in them end for the same reason.
+/// been redeemed after the copy was made. Sessions of people and what was granted in them end for the same reason. Nodes are
+/// added again: the process that serves from the copy is the first one.
 pub fn put_back(writing: &Writing<'_>, actor: &str, now: i64) -> Result<(), StoreError> {
     tenant::renew_generation(writing)?;
     writing.execute("UPDATE domains SET acknowledged_before = coalesce(acknowledged, acknowledged_before), acknowledged = NULL", ())?;
     writing.execute("UPDATE tokens SET spent_at = ?1 WHERE spent_at IS NULL", [now])?;
     writing.execute("DELETE FROM device_requests", ())?;
+    nodes::remove_all(writing)?;
     web_sessions::end_all(writing, now)?;
     audit::append(writing, now, actor, "backup-restored", "", "")
 }

@@ -8,6 +8,7 @@ use crate::engine::postgres::database::ServerDatabase;
 use crate::engine::sqlite::database::FileDatabase;
 use crate::engine::sqlite::file;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 use uuid::Uuid;
 
 /// Where a database is.
@@ -100,11 +101,35 @@ impl Database {
         }
     }
 
-    /// Reserves a database on a server for this process. A file is reserved by the lock of its directory.
-    pub(crate) fn reserve(&self) -> Result<(), StoreError> {
+    /// Holds a database on a server for this node. A file is held by the lock of its directory.
+    pub(crate) fn hold(&self, node: Uuid) -> Result<(), StoreError> {
         match self {
             Self::File(_) => Ok(()),
-            Self::Server(server) => server.reserve(),
+            Self::Server(server) => server.hold(node),
+        }
+    }
+
+    /// Whether this process does the chores of all nodes.
+    pub(crate) fn does_chores(&self) -> Result<bool, StoreError> {
+        match self {
+            Self::File(_) => Ok(true),
+            Self::Server(server) => server.does_chores(),
+        }
+    }
+
+    /// Waits until another process has changed something, for at most this long.
+    pub(crate) fn wait_for_notice(&self, limit: Duration) {
+        match self {
+            Self::File(_) => std::thread::sleep(limit),
+            Self::Server(server) => server.wait_for_notice(limit),
+        }
+    }
+
+    /// The clock of this machine less that of the server, in milliseconds. A file has none.
+    pub(crate) fn clock_difference(&self) -> Result<i64, StoreError> {
+        match self {
+            Self::File(_) => Ok(0),
+            Self::Server(server) => server.clock_difference(),
         }
     }
 

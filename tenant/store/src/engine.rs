@@ -136,6 +136,16 @@ impl<'a> Connection<'a> {
     }
 }
 
+impl Connection<'_> {
+    /// Notifies other processes that serve from the database, once the transaction is committed. A file has none.
+    pub(crate) fn notify(self) -> Result<(), StoreError> {
+        match self {
+            Self::Sqlite(_) => Ok(()),
+            Self::Postgres(session) => session.notify(),
+        }
+    }
+}
+
 impl Statement<'_> {
     /// Runs it. Returns the number of rows that it changed.
     pub(crate) fn execute(&mut self, parameters: impl Parameters) -> Result<usize, StoreError> {

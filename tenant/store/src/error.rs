@@ -98,8 +98,10 @@ pub enum ServerTrouble {
     /// There is a tenant in the database already.
     #[error("there is a tenant in this database already; it was left as it is")]
     AlreadyThere,
-    /// Another process serves from the database.
-    #[error("another tenant serves from this database: several nodes are not supported yet")]
+    /// Another process serves as the same node.
+    #[error(
+        "another process serves as this node: stop it; a further node has a data directory of its own (`landbridge-tenant nodes add`)"
+    )]
     Served,
     /// The database has a part of another tenant, or of an older state of this one.
     #[error("it has a part of another transfer: drop its schema `landbridge`, or name an empty database")]

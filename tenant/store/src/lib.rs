@@ -32,6 +32,7 @@
 //! - `engine/postgres.rs`: statements on PostgreSQL
 //! - `engine/postgres/address.rs`: where a server is, and how its connections are verified
 //! - `engine/postgres/database.rs`: a database of a server: its connections, snapshots and transactions
+//! - `engine/postgres/node.rs`: what a serving process holds at a server: locks, and notices of changes
 //! - `engine/postgres/dialect.rs`: placeholders and types of columns, as PostgreSQL writes them
 //! - `engine/postgres/failure.rs`: errors of PostgreSQL
 //! - `stamps.rs`: stamps and GUIDs as bytes in columns
@@ -60,6 +61,7 @@
 //! - `tables/known_sources.rs`: where an account was let in from, as keyed hashes
 //! - `tables/ad_budget.rs`: the bad passwords that may have reached AD
 //! - `tables/canaries.rs`: accounts that nobody uses, for trials of the agents
+//! - `tables/nodes.rs`: the processes that serve the tenant
 //! - `tables/agents.rs`: the enrolled agents
 //! - `tables/tokens.rs`: one-time tokens for enrolments, hashed
 //! - `tables/apps.rs`: the applications
@@ -116,6 +118,7 @@ use landbridge_crypto::seal::SealKeys;
 use landbridge_wire::reserved::NameKey;
 use std::path::Path;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
 use transaction::Transactions;
 use uuid::Uuid;
 
@@ -223,9 +226,37 @@ impl Store {
         self.transactions.snapshot()
     }
 
-    /// Reserves a database on a server for this process, until it ends. For the process that serves.
-    pub fn reserve(&self) -> Result<(), StoreError> {
-        self.database.reserve()
+    /// Whether several processes may serve from this database.
+    pub fn is_shared(&self) -> bool {
+        self.path().is_none()
+    }
+
+    /// Holds a database on a server for the node with this id, until this process ends; again, if the connection that held it
+    /// was lost. [`ServerTrouble::Served`]: another process serves as this node.
+    pub fn hold(&self, node: Uuid) -> Result<(), StoreError> {
+        self.database.hold(node)
+    }
+
+    /// Whether this process does the chores that are done once for all nodes. It does from the first call on that finds no
+    /// other doing them, until its connection is lost.
+    pub fn does_chores(&self) -> Result<bool, StoreError> {
+        self.database.does_chores()
+    }
+
+    /// Waits until another process has changed something that has a number ([`tables::changes`]), for at most this long.
+    pub fn wait_for_notice(&self, limit: Duration) {
+        self.database.wait_for_notice(limit);
+    }
+
+    /// The clock of this machine less that of the database server, in milliseconds. A file has no clock of its own: 0.
+    pub fn clock_difference(&self) -> Result<i64, StoreError> {
+        self.database.clock_difference()
+    }
+
+    /// Reads the number of the last change, which another process may have made.
+    pub fn read_last_change(&self) -> Result<i64, StoreError> {
+        let last = self.read(tables::changes::last)?.any;
+        Ok(self.last_change.fetch_max(last, Ordering::AcqRel).max(last))
     }
 
     /// Takes the write-ahead log of a file into it, so that after a stop the file alone is the database, and nothing of

@@ -29,6 +29,7 @@ pub mod lockouts;
 pub mod logout_notices;
 pub mod members;
 pub mod names;
+pub mod nodes;
 pub(crate) mod numbers;
 pub mod objects;
 pub mod password_changes;

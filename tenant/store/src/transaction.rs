@@ -63,8 +63,10 @@ impl<'a> Writing<'a> {
         self.change.get()
     }
 
-    pub(crate) fn set_change(&self, number: i64) {
+    /// Sets the number, of which other processes are notified.
+    pub(crate) fn set_change(&self, number: i64) -> Result<(), StoreError> {
         self.change.set(Some(number));
+        self.reading.0.notify()
     }
 
     /// Runs commands that have no parameters, with `;` between them.

@@ -340,8 +340,19 @@ const STEPS: [&str; 4] = [
          ends_at     INTEGER NOT NULL
      ) STRICT, WITHOUT ROWID;",
     // To version 5: objects have numbers, by which their data is found, and the attributes of an object are packed into
-    // one row, see `pack_attributes`. The row of an object says which domain it belongs to, `homes` that of erased ones.
-    "DROP INDEX objects_by_change;
+    // one row, see `pack_attributes`. The row of an object says which domain it belongs to, `homes` that of erased ones. The
+    // processes that serve are rows.
+    "CREATE TABLE nodes (
+         id            BLOB PRIMARY KEY,
+         name          TEXT NOT NULL UNIQUE,
+         url           TEXT NOT NULL UNIQUE,
+         added_at      INTEGER NOT NULL,
+         invitation    BLOB,
+         invited_until INTEGER,
+         seen_at       INTEGER,
+         software      TEXT NOT NULL DEFAULT ''
+     ) STRICT, WITHOUT ROWID;
+     DROP INDEX objects_by_change;
      DROP INDEX objects_by_domain;
      DROP INDEX objects_by_sid;
      DROP INDEX objects_removed;

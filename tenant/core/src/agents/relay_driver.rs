@@ -162,6 +162,16 @@ impl RelayDriver {
         self.drive(|state, now| state.relay.cut(agent, now));
     }
 
+    /// Sets the URLs of the tenant's nodes, which agents connect to.
+    pub fn set_nodes(&self, urls: Vec<String>) {
+        let _ = urls;
+    }
+
+    /// Whether no agent that verifies passwords of this domain is connected here.
+    pub fn is_without_agent(&self, domain: i64) -> bool {
+        self.lock().relay.unable(domain, Instant::now()) == Some(NoAnswer::NoAgent)
+    }
+
     /// Sets the canaries of a domain.
     pub fn set_canaries(&self, domain: i64, accounts: Vec<Principal>) {
         self.drive(|state, _| state.relay.canaries(domain, accounts));

@@ -1,4 +1,4 @@
-//! Health and metrics for monitoring: `/healthz` and `/metrics`, plain HTTP on a loopback address. Numbers and ids
+//! Health and metrics for monitoring: `/healthz`, `/readyz` and `/metrics`, plain HTTP on a loopback address. Numbers and ids
 //! only.
 //! Before it: [`Snapshot`] reads the numbers of the core.
 
@@ -12,6 +12,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use landbridge_door_listen::limits::Limits;
 use landbridge_door_listen::pace::{Paced, Rhythm};
 use landbridge_tenant_core::clock::{stopped, unix_now};
+use landbridge_tenant_core::nodes::{Nodes, Readiness};
 use landbridge_tenant_core::numbers::{CountFamily, Figures, Labels, Snapshot};
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::ConstCounter;
@@ -35,6 +36,8 @@ pub type CertificateLife = (&'static str, &'static str, Box<dyn Fn() -> i64 + Se
 pub struct Observed {
     /// The tenant's numbers.
     pub snapshot: Snapshot,
+    /// This process as a node.
+    pub nodes: Nodes,
     /// The limits on a connection.
     pub limits: Limits,
     /// The certificates of the tenant's addresses.
@@ -99,6 +102,10 @@ async fn respond(scrape: Arc<Observed>, request: Request<Incoming>) -> Response<
                 Err(_) => text(StatusCode::SERVICE_UNAVAILABLE, "the check failed\n".to_owned()),
             }
         }
+        "/readyz" => match tokio::task::spawn_blocking(move || scrape.nodes.readiness()).await {
+            Ok(readiness) => ready_text(&readiness),
+            Err(_) => text(StatusCode::SERVICE_UNAVAILABLE, "the check failed\n".to_owned()),
+        },
         "/metrics" => match tokio::task::spawn_blocking(move || metrics_text(&scrape, unix_now())).await {
             Ok(Some(body)) => {
                 let mut answer = text(StatusCode::OK, body);
@@ -110,8 +117,20 @@ async fn respond(scrape: Arc<Observed>, request: Request<Incoming>) -> Response<
                 text(StatusCode::INTERNAL_SERVER_ERROR, "the metrics cannot be written\n".to_owned())
             }
         },
-        _ => text(StatusCode::NOT_FOUND, "/healthz or /metrics\n".to_owned()),
+        _ => text(StatusCode::NOT_FOUND, "/healthz, /readyz or /metrics\n".to_owned()),
     }
+}
+
+/// Whether the node is ready: `ready`, or why it is not, a reason on each line. A domain without an agent does not make it
+/// unready: if all agents are gone, every node would be.
+fn ready_text(readiness: &Readiness) -> Response<Full<Bytes>> {
+    let lacks = readiness.without_agent.iter();
+    let lacks: String =
+        lacks.map(|domain| format!("no agent of {domain} is connected to this node\n")).collect();
+    if readiness.unfit.is_empty() {
+        return text(StatusCode::OK, format!("ready\n{lacks}"));
+    }
+    text(StatusCode::SERVICE_UNAVAILABLE, format!("{}\n{lacks}", readiness.unfit.join("\n")))
 }
 
 fn text(status: StatusCode, body: String) -> Response<Full<Bytes>> {
@@ -179,6 +198,16 @@ fn metrics_text(observed: &Observed, now: i64) -> Option<String> {
         transactions.get_or_create(&labels).inc_by(count);
     }
     registry.register("transactions", "Database transactions by name and outcome", transactions);
+    let (ready, clock) = (i64::from(observed.nodes.is_ready()), observed.nodes.clock());
+    registry.register("node_ready", "1 if this node takes new connections", ConstGauge::new(ready));
+    let help = "The clock of this node less that of the database, in milliseconds";
+    registry.register("node_clock_milliseconds", help, ConstGauge::new(clock));
+    let without_agent = Family::<Labels, Gauge>::default();
+    for domain in observed.nodes.without_agent().unwrap_or_default() {
+        without_agent.get_or_create(&vec![("domain", domain)]).set(1);
+    }
+    let help = "1 for each domain whose sign-ins agents decide and of which none is connected to this node";
+    registry.register("node_domain_without_agent", help, without_agent);
     register_agents(&mut registry, &figures, now);
     register_directory(&mut registry, figures);
     let connected = i64::try_from(observed.snapshot.connected_agents()).unwrap_or(i64::MAX);

@@ -37,7 +37,8 @@ pub fn run(config: &Config, command: &Command) -> Result<(), TenantError> {
         | Command::Serve
         | Command::Backup(_)
         | Command::Restore(_)
-        | Command::Migrate(_) => {
+        | Command::Migrate(_)
+        | Command::Nodes(_) => {
             return Err(TenantError::Defect("not a question".to_owned()));
         }
         Command::Domains(Domains::Add { name, netbios, sid, allow_privileged }) => {

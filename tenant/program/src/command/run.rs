@@ -1,6 +1,6 @@
 //! Executes a command line. Before it: `main.rs`. After it: the file of the command, or `serve.rs`.
 
-use super::{Command, CommandLine, ask, backup, init, log, migrate, restore};
+use super::{Command, CommandLine, ask, backup, init, log, migrate, nodes, restore};
 use crate::config::Config;
 use crate::error::TenantError;
 
@@ -26,6 +26,7 @@ pub fn run(line: &CommandLine) -> Result<(), TenantError> {
         Command::Backup(flags) => ask::print(&backup::backup(&line.config, flags)?),
         Command::Restore(flags) => ask::print(&restore::restore(&line.config, flags)?),
         Command::Migrate(flags) => ask::print(&migrate::migrate(&line.config, flags)?),
+        Command::Nodes(command) => ask::print(&nodes::run(&line.config, command)?),
         Command::Domains(_)
         | Command::Token(_)
         | Command::Agents(_)

@@ -79,7 +79,8 @@ pub(crate) struct Edge {
     pub(crate) folder: tempfile::TempDir,
     pub(crate) config: Config,
     stop: watch::Sender<bool>,
-    served: tokio::task::JoinHandle<()>,
+    /// Whether it was told to stop.
+    served: tokio::task::JoinHandle<bool>,
 }
 
 /// An agent's identity, as it would keep it, and the process that uses it.
@@ -150,12 +151,21 @@ impl Edge {
 
     /// With a configuration that the test has changed.
     pub(crate) async fn configured(limits: Limits, change: impl FnOnce(&mut Config)) -> Self {
+        Self::made(limits, postgres::is_chosen(), change).await
+    }
+
+    /// With a database on a server, whatever the other tests have.
+    pub(crate) async fn on_server() -> Self {
+        Self::made(Limits::default(), true, |_| {}).await
+    }
+
+    async fn made(limits: Limits, on_server: bool, change: impl FnOnce(&mut Config)) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("tenant.toml");
         let data_directory = folder.path().join("data");
         let (url, address) = ("https://tenant.example.com:8443", "127.0.0.1:0".parse().unwrap());
         // The same tests run with a database on a server.
-        if postgres::is_chosen() {
+        if on_server {
             let text = config::template(url, address, address, &data_directory);
             let text = format!("{text}\n[database]\nurl = \"{}\"\n", postgres::database_url());
             std::fs::write(&file, text).unwrap();
@@ -166,14 +176,7 @@ impl Edge {
         config.observe = "127.0.0.1:0".parse().unwrap();
         config.signin.grid = GRID;
         change(&mut config);
-        let ready = Ready::new(&config, limits).await.unwrap();
-        let (address, observe) = (ready.address().unwrap(), ready.observe_address().unwrap());
-        let tenant = Inside::of(&ready);
-        let ldap = (ready.ldaps_address().map(Result::unwrap), ready.start_tls_address().map(Result::unwrap));
-        let issuer = ready.issuer_address().map(Result::unwrap);
-        let (stop, stopped) = watch::channel(false);
-        let served = tokio::spawn(ready.run(stopped));
-        let edge = Self { tenant, address, observe, ldap, issuer, folder, config, stop, served };
+        let edge = Self::serve(folder, config, limits).await;
         edge.ask(AdminRequest::DomainsAdd {
             name: DOMAIN.to_owned(),
             netbios: "CORP".to_owned(),
@@ -182,6 +185,23 @@ impl Edge {
         })
         .await;
         edge
+    }
+
+    /// Serves the data in this folder.
+    pub(crate) async fn serve(folder: tempfile::TempDir, config: Config, limits: Limits) -> Self {
+        let ready = Ready::new(&config, limits).await.unwrap();
+        let (address, observe) = (ready.address().unwrap(), ready.observe_address().unwrap());
+        let tenant = Inside::of(&ready);
+        let ldap = (ready.ldaps_address().map(Result::unwrap), ready.start_tls_address().map(Result::unwrap));
+        let issuer = ready.issuer_address().map(Result::unwrap);
+        let (stop, stopped) = watch::channel(false);
+        let served = tokio::spawn(ready.run(stopped));
+        Self { tenant, address, observe, ldap, issuer, folder, config, stop, served }
+    }
+
+    /// Waits until it stops by itself. False: its node was removed.
+    pub(crate) async fn ended(self) -> bool {
+        tokio::time::timeout(DEADLINE, self.served).await.unwrap().unwrap()
     }
 
     /// Stops it as SIGTERM does, and waits until it has.
@@ -200,14 +220,7 @@ impl Edge {
     pub(crate) async fn restart_with(self, limits: Limits, change: impl FnOnce(&mut Config)) -> Self {
         let (folder, mut config) = self.stop().await;
         change(&mut config);
-        let ready = Ready::new(&config, limits).await.unwrap();
-        let (address, observe) = (ready.address().unwrap(), ready.observe_address().unwrap());
-        let tenant = Inside::of(&ready);
-        let ldap = (ready.ldaps_address().map(Result::unwrap), ready.start_tls_address().map(Result::unwrap));
-        let issuer = ready.issuer_address().map(Result::unwrap);
-        let (stop, stopped) = watch::channel(false);
-        let served = tokio::spawn(ready.run(stopped));
-        Self { tenant, address, observe, ldap, issuer, folder, config, stop, served }
+        Self::serve(folder, config, limits).await
     }
 
     /// Tells it to stop and does not wait.

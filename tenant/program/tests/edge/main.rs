@@ -14,6 +14,7 @@ mod enrolment;
 mod events;
 mod harness;
 mod ldap;
+mod nodes;
 mod oidc;
 mod other_domains;
 mod own_certificate;

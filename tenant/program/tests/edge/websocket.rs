@@ -95,7 +95,7 @@ async fn ends(mut tls: Tls) -> Duration {
 }
 
 /// An agent that does as it should: says hello and sends heartbeats back, until the tenant ends it.
-fn honest(edge: &Edge, identity: &Identity, tls: Tls) -> tokio::task::JoinHandle<()> {
+pub(crate) fn honest(edge: &Edge, identity: &Identity, tls: Tls) -> tokio::task::JoinHandle<()> {
     let mut request = format!("wss://{}{PATH}", edge.address).into_client_request().unwrap();
     if let Some(process) = &identity.process {
         request.headers_mut().insert(HEADER, process.prove(identity.agent, &tls).parse().unwrap());
@@ -122,7 +122,7 @@ fn honest(edge: &Edge, identity: &Identity, tls: Tls) -> tokio::task::JoinHandle
     })
 }
 
-fn links_of(edge: &Edge, identity: &Identity) -> usize {
+pub(crate) fn links_of(edge: &Edge, identity: &Identity) -> usize {
     let view = |view: &AgentView| (view.agent == identity.agent).then_some(view.links);
     edge.tenant.agents.connected().iter().find_map(view).unwrap_or(0)
 }

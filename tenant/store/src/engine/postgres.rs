@@ -9,6 +9,7 @@ pub mod address;
 pub(crate) mod database;
 pub(crate) mod dialect;
 mod failure;
+mod node;
 
 use super::Column;
 use super::parameter::{Parameter, Parameters};
@@ -26,8 +27,11 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 use tokio::runtime::{Handle, Runtime, RuntimeFlavor};
+use tokio::sync::Notify;
 use tokio_postgres::{Client, Row, Statement};
 
+/// The channel of the notices that something has changed which processes keep in memory.
+const NOTICES: &str = "landbridge";
 /// How long a connection that is asked whether it works may take to answer.
 const PROBE: Duration = Duration::from_secs(1);
 /// Rows that a cursor returns at a time.
@@ -40,6 +44,8 @@ pub(crate) struct Session {
     /// None: it is being dropped.
     runtime: Option<Runtime>,
     client: Arc<Client>,
+    /// Another process has changed what is kept in memory.
+    noticed: Arc<Notify>,
     statements: RefCell<HashMap<String, Statement>>,
     under_way: RefCell<Vec<UnderWay>>,
     /// How long the present transaction waits for a result.
@@ -182,6 +188,17 @@ impl Session {
         }
         // The task of the connection sends it.
         self.block_on(tokio::task::yield_now());
+    }
+
+    /// Notifies the processes that serve, once the transaction is committed.
+    pub(super) fn notify(&self) -> Result<(), StoreError> {
+        self.send_command(format!("NOTIFY {NOTICES}"))
+    }
+
+    /// Waits for the notice of another process, for at most this long.
+    fn wait_for_notice(&self, limit: Duration) {
+        let noticed = self.noticed.clone();
+        drop(self.block_on(async move { tokio::time::timeout(limit, noticed.notified()).await }));
     }
 
     /// Whether the server answers.

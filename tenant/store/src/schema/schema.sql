@@ -479,3 +479,15 @@ CREATE TABLE logout_notices (
     PRIMARY KEY (session, app)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX logout_notices_by_app ON logout_notices(app, next_at);
+
+-- The processes that serve this tenant, each from a data directory of its own. From a file only one can.
+CREATE TABLE nodes (
+    id            BLOB PRIMARY KEY,                -- random, in the data directory as well
+    name          TEXT NOT NULL UNIQUE,
+    url           TEXT NOT NULL UNIQUE,            -- where agents connect to it
+    added_at      INTEGER NOT NULL,
+    invitation    BLOB,                            -- SHA-256 of the bundle that it may join with; NULL: it has joined
+    invited_until INTEGER,                         -- until when; NULL: it has joined
+    seen_at       INTEGER,                         -- when it served last; NULL: it never has
+    software      TEXT NOT NULL DEFAULT ''         -- and which version that was
+) STRICT, WITHOUT ROWID;

@@ -3,7 +3,8 @@
 //! may do.
 
 use crate::engine::{OptionalRow as _, Row, params};
-use crate::{Reading, StoreError, Writing};
+use crate::tables::changes;
+use crate::{Reading, StoreError, Writing, stamps};
 use landbridge_tenant_rules::model::{Agent, AgentState, NewAgent, role_from};
 use uuid::Uuid;
 
@@ -47,7 +48,17 @@ pub fn list(reading: &Reading<'_>, limit: u32) -> Result<Vec<Agent>, StoreError>
     agents.collect::<Result<_, _>>()
 }
 
-/// Changes an agent's state. False: there is no such agent, or its state is not `from` any more.
+/// The agents that may not connect: those that are revoked or in quarantine, at most `limit`.
+pub fn refused(reading: &Reading<'_>, limit: u32) -> Result<Vec<Uuid>, StoreError> {
+    let sql =
+        "SELECT id FROM agents WHERE state IN ('revoked', 'quarantined') ORDER BY enrolled_at DESC LIMIT ?1";
+    let mut statement = reading.prepare_cached(sql)?;
+    let rows = statement.query_map([limit], |row| stamps::guid(row, 0))?;
+    rows.collect::<Result<_, _>>()
+}
+
+/// Changes an agent's state, of which other nodes are notified. False: there is no such agent, or its state is not `from`
+/// any more.
 pub fn change_state(
     writing: &Writing<'_>,
     id: Uuid,
@@ -58,6 +69,7 @@ pub fn change_state(
         "UPDATE agents SET state = ?3 WHERE id = ?1 AND state = ?2",
         params![id.as_bytes(), from.as_str(), to.as_str()],
     )?;
+    changes::note_settings(writing)?;
     Ok(changed == 1)
 }
 

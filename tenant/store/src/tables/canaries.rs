@@ -2,7 +2,7 @@
 //! passwords for them.
 //! Neighbours: the administration adds and removes; the relay of sign-ins receives the list.
 
-use super::objects;
+use super::{changes, objects};
 use crate::engine::params;
 use crate::{Reading, StoreError, Writing, stamps};
 use landbridge_tenant_rules::model::{Domain, Principal};
@@ -41,10 +41,14 @@ pub fn is_one(reading: &Reading<'_>, object: Uuid) -> Result<bool, StoreError> {
 /// Makes an account a canary. False: it was one before.
 pub fn add(writing: &Writing<'_>, domain: i64, object: Uuid, now: i64) -> Result<bool, StoreError> {
     let insert = "INSERT INTO canaries (object, domain, added_at) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING";
-    Ok(writing.execute(insert, params![object.as_bytes(), domain, now])? > 0)
+    let added = writing.execute(insert, params![object.as_bytes(), domain, now])? > 0;
+    changes::note_settings(writing)?;
+    Ok(added)
 }
 
 /// Stops using an account as a canary. False: it was none.
 pub fn remove(writing: &Writing<'_>, object: Uuid) -> Result<bool, StoreError> {
-    Ok(writing.execute("DELETE FROM canaries WHERE object = ?1", [object.as_bytes()])? > 0)
+    let removed = writing.execute("DELETE FROM canaries WHERE object = ?1", [object.as_bytes()])? > 0;
+    changes::note_settings(writing)?;
+    Ok(removed)
 }

@@ -65,6 +65,6 @@ pub(super) fn number(writing: &Writing<'_>, now: i64) -> Result<i64, StoreError>
     let sql =
         "UPDATE tenant SET changed = CASE WHEN changed >= ?1 THEN changed + 1 ELSE ?1 END RETURNING changed";
     let number = writing.prepare_cached(sql)?.query_row([least], |row| row.get(0))?;
-    writing.set_change(number);
+    writing.set_change(number)?;
     Ok(number)
 }

@@ -3,6 +3,7 @@
 //! Neighbours: the tenant's core makes, rotates and revokes them.
 
 use crate::engine::params;
+use crate::tables::changes;
 use crate::{Reading, StoreError, Writing};
 use landbridge_crypto::seal::{CellAddress, SealKeys};
 use landbridge_tenant_rules::model::SigningAlgorithm;
@@ -86,7 +87,7 @@ pub fn insert(
         "INSERT INTO signing_keys (kid, algorithm, sealed, made_at) VALUES (?1, ?2, ?3, ?4)",
         params![kid, algorithm.as_str(), sealed, now],
     )?;
-    Ok(())
+    changes::note_settings(writing)
 }
 
 /// Lets a key sign from now on, and none else of its algorithm.
@@ -105,13 +106,13 @@ pub fn sign_with(
         "UPDATE signing_keys SET signs_at = ?2 WHERE kid = ?1 AND signs_at IS NULL",
         params![kid, now],
     )?;
-    Ok(())
+    changes::note_settings(writing)
 }
 
 /// Deletes a key.
 pub fn delete(writing: &Writing<'_>, kid: &str) -> Result<(), StoreError> {
     writing.execute("DELETE FROM signing_keys WHERE kid = ?1", [kid])?;
-    Ok(())
+    changes::note_settings(writing)
 }
 
 /// Deletes the keys that were retired before a time.

@@ -2,12 +2,13 @@
 
 use landbridge_tenant_fixture::*;
 use landbridge_tenant_store::backup;
-use landbridge_tenant_store::tables::{audit, domains, tenant};
+use landbridge_tenant_store::tables::{audit, changes, domains, tenant};
 use landbridge_tenant_store::{
-    Location, RawValue, ServerAddress, ServerTrouble, Store, StoreError, transfer,
+    Location, RawValue, ServerAddress, ServerTrouble, Store, StoreError, Writing, transfer,
 };
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 use uuid::Uuid;
 
 /// A tenant on a server, whatever engine the other tests use.
@@ -127,17 +128,54 @@ fn by_tls_the_server_proves_its_name_and_the_role_its_password() {
 }
 
 #[test]
-fn one_process_at_a_time_serves_from_a_database() {
+fn one_process_at_a_time_serves_as_a_node_and_one_does_the_chores() {
     let (at, store) = on_server();
-    store.reserve().unwrap();
+    let (first, second) = (Uuid::new_v4(), Uuid::new_v4());
+    store.hold(first).unwrap();
+    store.hold(first).unwrap();
     let other = Store::open(at.clone(), keys()).unwrap();
-    assert_eq!(trouble(other.reserve()), ServerTrouble::Served);
+    assert_eq!(trouble(other.hold(first)), ServerTrouble::Served);
+    // Another node serves beside it, and the first that asks does the chores.
+    other.hold(second).unwrap();
+    assert_eq!((store.does_chores().unwrap(), other.does_chores().unwrap()), (true, false));
     drop(store);
     // The server notices the end of the first one when it reads it.
-    let began = std::time::Instant::now();
-    while other.reserve().is_err() {
+    let began = Instant::now();
+    while !other.does_chores().unwrap() {
         assert!(began.elapsed().as_secs() < 30, "the lock of a process that has ended");
     }
+    Store::open(at, keys()).unwrap().hold(first).unwrap();
+}
+
+#[test]
+fn a_change_is_noticed_by_another_process_and_a_sign_in_is_none() {
+    let (at, store) = on_server();
+    let other = Store::open(at, keys()).unwrap();
+    other.hold(Uuid::new_v4()).unwrap();
+    let before = other.last_change();
+    let long = Duration::from_secs(30);
+    let waited = |change: &dyn Fn()| {
+        std::thread::scope(|threads| {
+            let waiting = threads.spawn(|| {
+                let began = Instant::now();
+                other.wait_for_notice(long);
+                began.elapsed()
+            });
+            change();
+            waiting.join().unwrap()
+        })
+    };
+    let took = waited(&|| store.write("test", changes::note_settings).unwrap());
+    assert!(took < long / 2, "{took:?}");
+    assert_eq!(other.read_last_change().unwrap(), store.last_change());
+    assert!(other.last_change() > before);
+    // What has no number wakes nobody.
+    let note = |writing: &Writing<'_>| audit::append(writing, 1, "test", "test", "", "");
+    store.write_short("test", note).unwrap();
+    let began = Instant::now();
+    other.wait_for_notice(Duration::from_millis(300));
+    assert!(began.elapsed() >= Duration::from_millis(300));
+    assert!(other.clock_difference().unwrap().abs() < 1000, "one machine has one clock");
 }
 
 #[test]

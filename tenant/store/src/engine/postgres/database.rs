@@ -6,6 +6,7 @@
 
 use super::Session;
 use super::address::ServerAddress;
+use super::node::Held;
 use crate::engine::Connection;
 use crate::error::{ServerTrouble, StoreError};
 use crate::schema::{SCHEMA, SCHEMA_VERSION, tables};
@@ -13,9 +14,12 @@ use crate::tables::tenant;
 use crate::{Reading, Tenant, Writing};
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
+use std::future::poll_fn;
 use std::ops::Deref;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use tokio::sync::Notify;
+use tokio_postgres::AsyncMessage;
 use uuid::Uuid;
 
 /// The oldest supported server, as `server_version_num` has it.
@@ -31,9 +35,6 @@ const LONG: Duration = Duration::from_secs(120);
 const FRESH: Duration = Duration::from_millis(20);
 /// How long a connection takes to be opened, over all hosts.
 const OPENING: Duration = Duration::from_secs(10);
-
-/// The number of the advisory lock of the process that serves: `LBTN`.
-const SERVE: i64 = 0x4c42_544e;
 
 /// What each connection sets. A transaction that is left open, by a process that froze say, ends by itself; and the server
 /// notices within seconds that a machine is gone, so that its locks end. Over a Unix socket those three have no meaning.
@@ -51,8 +52,8 @@ pub(crate) struct ServerDatabase {
     address: ServerAddress,
     sessions: Mutex<Sessions>,
     returned: Condvar,
-    /// The connection that holds the lock of the process that serves.
-    reservation: Mutex<Option<Session>>,
+    /// What this process holds while it serves.
+    held: Mutex<Option<Held>>,
 }
 
 #[derive(Default)]
@@ -152,22 +153,50 @@ impl ServerDatabase {
         })
     }
 
-    /// Reserves the database for this process until it ends. While one process has it, another one gets
-    /// [`ServerTrouble::Served`].
-    pub(crate) fn reserve(&self) -> Result<(), StoreError> {
-        let session = self.opened()?;
-        let sql = "SELECT pg_try_advisory_lock(?1)";
-        let is_ours: bool =
-            Reading::of(Connection::Postgres(&session)).query_row(sql, [SERVE], |row| row.get(0))?;
-        if !is_ours {
-            return Err(self.trouble(ServerTrouble::Served));
+    /// Holds the lock of this node. Another process that serves as the same node has it: [`ServerTrouble::Served`].
+    pub(crate) fn hold(&self, node: Uuid) -> Result<(), StoreError> {
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        if held.as_ref().is_some_and(|held| held.is_for(node)) {
+            return Ok(());
         }
-        *self.reservation.lock().unwrap_or_else(PoisonError::into_inner) = Some(session);
-        Ok(())
+        // The connection of before ends, and its locks with it.
+        *held = None;
+        *held = Held::new(self.opened()?, node)?;
+        if held.is_some() { Ok(()) } else { Err(self.trouble(ServerTrouble::Served)) }
+    }
+
+    /// Whether this process does the chores of all nodes.
+    pub(crate) fn does_chores(&self) -> Result<bool, StoreError> {
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        held.as_mut().map_or(Ok(false), Held::does_chores)
+    }
+
+    /// Waits until another process has changed what is kept in memory, for at most this long. Where no connection receives
+    /// notices, it waits that long.
+    pub(crate) fn wait_for_notice(&self, limit: Duration) {
+        let held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        if !held.as_ref().is_some_and(|held| held.wait_for_notice(limit)) {
+            drop(held);
+            std::thread::sleep(limit);
+        }
+    }
+
+    /// The clock of this machine less that of the server, in milliseconds.
+    pub(crate) fn clock_difference(&self) -> Result<i64, StoreError> {
+        self.read(|connection| {
+            let reading = Reading::of(connection);
+            // The snapshot begins before the clock is read.
+            reading.query_row("SELECT count(*) FROM tenant", (), |row| row.get::<i64>(0))?;
+            let (asked, began) = (SystemTime::now(), Instant::now());
+            let sql = "SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT)";
+            let there: i64 = reading.query_row(sql, (), |row| row.get(0))?;
+            let here = asked.duration_since(UNIX_EPOCH).unwrap_or_default() + began.elapsed() / 2;
+            Ok(i64::try_from(here.as_millis()).unwrap_or(i64::MAX).saturating_sub(there))
+        })
     }
 
     fn unchecked(address: ServerAddress) -> Self {
-        Self { address, sessions: Mutex::default(), returned: Condvar::new(), reservation: Mutex::default() }
+        Self { address, sessions: Mutex::default(), returned: Condvar::new(), held: Mutex::default() }
     }
 
     /// Runs `ask` on one snapshot.
@@ -282,9 +311,11 @@ impl ServerDatabase {
             .map_err(|why| self.trouble(ServerTrouble::Unreachable(why.kind().to_string())))?;
         // 1. The connection. Its task runs whenever the runtime does.
         let ServerAddress { config, tls, name, .. } = &self.address;
+        let noticed = Arc::new(Notify::new());
+        let notices = noticed.clone();
         let connecting = async {
             let connected = tokio::time::timeout(OPENING, config.connect(tls.clone())).await;
-            let (client, connection) = match connected {
+            let (client, mut connection) = match connected {
                 Ok(Ok(both)) => both,
                 Ok(Err(error)) => return Err(self.trouble(unconnected(&error))),
                 Err(_) => {
@@ -293,7 +324,11 @@ impl ServerDatabase {
             };
             tokio::spawn(async move {
                 // Why it ended is in the result of the request that was under way.
-                let _ = connection.await;
+                while let Some(Ok(message)) = poll_fn(|context| connection.poll_message(context)).await {
+                    if let AsyncMessage::Notification(_) = message {
+                        notices.notify_one();
+                    }
+                }
             });
             Ok(client)
         };
@@ -301,6 +336,7 @@ impl ServerDatabase {
         let session = Session {
             runtime: Some(runtime),
             client: Arc::new(client),
+            noticed,
             statements: RefCell::new(HashMap::new()),
             under_way: RefCell::default(),
             limit: Cell::new(SHORT),
