@@ -8,6 +8,7 @@ mod seen;
 
 use landbridge_wire::bounded::Blob;
 use landbridge_wire::change::{ChangeAnswer, ChangeOutcome, ChangeRequest};
+use landbridge_wire::nodes::NodeUrls;
 use landbridge_wire::signin::{
     AT_BOUND, Answer, BY_SID, Decline, Declined, DirectoryVerdict, FromAgent, FromTenant, Heartbeat, Hello,
     MAX_IN_HAND, SILENCE, SignInRequest,
@@ -42,6 +43,8 @@ pub enum Output {
         /// Whether it sends accounts' SIDs. One of version 0.1 does not.
         by_sid: bool,
     },
+    /// The tenant has other nodes now.
+    Nodes(Vec<String>),
     /// Open the envelope, try the password, and pass the outcome to [`Session::settled`] before `by`.
     Validate {
         /// The sign-in.
@@ -159,13 +162,16 @@ impl Session {
                 let knows =
                     |ability| welcome.abilities.as_slice().iter().any(|name| name.as_str() == ability);
                 (self.knows_at_bound, self.by_sid) = (knows(AT_BOUND), knows(BY_SID));
-                let nodes = welcome.nodes.into_vec().into_iter().map(|node| node.as_str().to_owned());
-                let (nodes, by_sid) = (nodes.collect(), self.by_sid);
+                let (nodes, by_sid) = (urls(welcome.nodes), self.by_sid);
                 self.output.push_back(Output::Welcomed { nodes, by_sid });
             }
             FromTenant::Welcome(_) => self.close(Closing::Breach("a second welcome")),
             FromTenant::Unknown => {}
-            FromTenant::SignIn(_) | FromTenant::Change(_) | FromTenant::Heartbeat(_) | FromTenant::Drain
+            FromTenant::SignIn(_)
+            | FromTenant::Change(_)
+            | FromTenant::Heartbeat(_)
+            | FromTenant::Nodes(_)
+            | FromTenant::Drain
                 if self.ahead.is_none() =>
             {
                 self.close(Closing::Breach("something before the welcome"));
@@ -179,6 +185,7 @@ impl Session {
                 self.received(request, due, |by| Output::Change { change, by }, now);
             }
             FromTenant::Heartbeat(beat) => self.beat(beat, now),
+            FromTenant::Nodes(changed) => self.output.push_back(Output::Nodes(urls(changed.nodes))),
             FromTenant::Drain => {
                 self.draining.get_or_insert((now, Closing::TenantDrains));
                 self.finish(now);
@@ -342,6 +349,11 @@ impl Session {
         self.in_hand.clear();
         self.output.push_back(Output::Close(why));
     }
+}
+
+/// The URLs of a list, as texts.
+fn urls(nodes: NodeUrls) -> Vec<String> {
+    nodes.into_vec().into_iter().map(|node| node.as_str().to_owned()).collect()
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@
 //! - `bounded.rs`: texts, lists and blobs whose bound is checked while they are read
 //! - `printable.rs`: text from elsewhere, made safe for a terminal
 //! - `frame.rs`: one message as bytes; errors never repeat the payload
+//! - `nodes.rs`: the URLs of a tenant's nodes
 //! - `enroll.rs`: tokens, enrolment, renewal
 //! - `distinguished_name.rs`: distinguished names as people type them, in all their spellings
 //! - `names.rs`: the forms of a sign-in name, and how names are compared
@@ -38,6 +39,7 @@ pub mod distinguished_name;
 pub mod enroll;
 pub mod frame;
 pub mod names;
+pub mod nodes;
 pub mod printable;
 pub mod privileged;
 pub mod problem;

@@ -9,6 +9,7 @@
 use crate::bounded::{Blob, List, Text};
 use crate::change::{ChangeAnswer, ChangeRequest};
 pub use crate::directory_verdict::DirectoryVerdict;
+use crate::nodes::NodeUrls;
 use landbridge_crypto::envelope::MAX_SEALED;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -65,6 +66,8 @@ pub enum FromTenant {
     Change(Box<ChangeRequest>),
     /// The sender is alive.
     Heartbeat(Heartbeat),
+    /// The tenant has other nodes now. An agent of before this message ignores it.
+    Nodes(NodesChanged),
     /// The tenant is about to stop: connect to another node, or to this one again in a moment.
     Drain,
     /// A kind of message of a newer tenant: ignored.
@@ -94,11 +97,18 @@ pub struct Hello {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Welcome {
     /// `https://host:port` of every node of the tenant; the agent connects to each.
-    pub nodes: List<Text<512>, 16>,
+    pub nodes: NodeUrls,
     /// Names of what this tenant understands beyond version 0.1, such as [`AT_BOUND`]. An agent of version 0.1 ignores
     /// the field, and a tenant of version 0.1 does not send it.
     #[serde(default, skip_serializing_if = "List::is_empty")]
     pub abilities: List<Text<32>, 16>,
+}
+
+/// The nodes of the tenant have changed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NodesChanged {
+    /// `https://host:port` of every node of the tenant, in place of the list before.
+    pub nodes: NodeUrls,
 }
 
 /// One side is alive. The agent returns every heartbeat of the tenant unchanged.

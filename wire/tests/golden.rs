@@ -587,7 +587,7 @@ fn every_refusal_prints_as_it_is_written_and_has_a_status() {
 fn a_sign_in_stands_as_in_version_1() {
     use landbridge_wire::signin::{
         AT_BOUND, Answer, BY_SID, Decline, Declined, DirectoryVerdict, FromAgent, FromTenant, Heartbeat,
-        Hello as Introduction, SignInRequest, Welcome,
+        Hello as Introduction, NodesChanged, SignInRequest, Welcome,
     };
     let agent = |name: &str, message: FromAgent| holds(&format!("signin_agent_{name}"), &message);
     let tenant = |name: &str, message: FromTenant| holds(&format!("signin_tenant_{name}"), &message);
@@ -615,6 +615,8 @@ fn a_sign_in_stands_as_in_version_1() {
     let abilities = List::new(vec![text(AT_BOUND)]).unwrap();
     tenant("welcome_abilities", FromTenant::Welcome(Welcome { nodes: nodes.clone(), abilities }));
     tenant("welcome", FromTenant::Welcome(Welcome { nodes, abilities: List::default() }));
+    let nodes = ["https://one.example.com:8443", "https://two.example.com:8443"].map(text).to_vec();
+    tenant("nodes", FromTenant::Nodes(NodesChanged { nodes: List::new(nodes).unwrap() }));
     let ask = SignInRequest {
         request: id(13),
         object: id(14),
@@ -680,6 +682,7 @@ fn what_a_newer_peer_adds_to_the_conversation_is_passed_over_and_to_a_sign_in_is
     .unwrap();
     tenant(r#"{"say":"welcome","nodes":[],"more":{"a":1}}"#).unwrap();
     tenant(r#"{"say":"heartbeat","at":1,"more":1}"#).unwrap();
+    tenant(r#"{"say":"nodes","nodes":[],"more":1}"#).unwrap();
     let blob = "A".repeat(43) + "=";
     let ask = format!(
         r#"{{"say":"ask","request":"{uuid}","object":"{uuid}","due":1,"encapsulated":"{blob}","sealed":""}}"#

@@ -121,6 +121,7 @@ impl Talk<'_> {
                         }
                     }
                     Output::Welcomed { nodes, by_sid } => self.welcomed(nodes, by_sid),
+                    Output::Nodes(nodes) => self.learn(nodes),
                     Output::Validate { sign_in, by } => self.validate(sign_in, by, settle.clone()),
                     Output::Change { change, by } => self.change(change, by, settle.clone()),
                     Output::Close(why) => return Ended::Closed(why),
@@ -175,6 +176,11 @@ impl Talk<'_> {
             board.trouble = None;
             board.links.insert(self.number, status);
         });
+        self.learn(nodes);
+    }
+
+    /// The tenant sent its nodes.
+    fn learn(&self, nodes: Vec<String>) {
         if !nodes.is_empty() {
             self.links.nodes.send_if_modified(|known| {
                 let changed = *known != nodes;

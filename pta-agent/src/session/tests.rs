@@ -4,7 +4,8 @@
 
 use super::*;
 use landbridge_wire::bounded::{List, Text};
-use landbridge_wire::signin::Welcome;
+use landbridge_wire::nodes::node_urls;
+use landbridge_wire::signin::{NodesChanged, Welcome};
 
 fn hello(capacity: u16) -> Hello {
     let software = Text::new("test").unwrap();
@@ -192,4 +193,17 @@ fn a_tenant_that_sends_sids_is_known_by_its_welcome_and_the_word_for_another_acc
         };
         assert_eq!((declined.why, declined.tried), (word, true), "{names:?}");
     }
+}
+
+#[test]
+fn other_nodes_are_passed_on_after_the_welcome_and_break_the_protocol_before_it() {
+    let now = Instant::now();
+    let urls = vec!["https://one.test:8443".to_owned(), "https://two.test:8443".to_owned()];
+    let changed = || FromTenant::Nodes(NodesChanged { nodes: node_urls(urls.clone()) });
+    let mut session = welcomed(8, now);
+    session.heard(changed(), now);
+    assert_eq!(outputs(&mut session), [Output::Nodes(urls.clone())]);
+    let mut early = Session::new(hello(8), now);
+    early.heard(changed(), now);
+    assert!(matches!(outputs(&mut early).last(), Some(Output::Close(Closing::Breach(_)))));
 }

@@ -29,6 +29,7 @@ use landbridge_tenant_rules::model::Writer;
 use landbridge_tenant_store::StoreError;
 use landbridge_tenant_store::tables::agents::{find, note_proof, seen};
 use landbridge_wire::enroll::{EnrollRequest, EnrollResponse, RenewRequest, RenewResponse};
+use landbridge_wire::nodes::NodeUrls;
 use landbridge_wire::problem::{Problem, ProblemCode};
 use landbridge_wire::signin::{FromAgent, FromTenant};
 use landbridge_wire::upload::{Hello, Offer, PhsHeartbeat, Receipt, Upload, Wanted};
@@ -243,6 +244,11 @@ impl Agents {
     /// signal to end it at once.
     pub fn join(&self, facts: Facts) -> (Link, mpsc::Receiver<FromTenant>, Arc<Notify>) {
         self.0.relay.enter(facts)
+    }
+
+    /// The URLs of the tenant's nodes, as agents learn them.
+    pub fn nodes(&self) -> NodeUrls {
+        self.0.relay.nodes()
     }
 
     /// The agents that are connected to answer sign-ins.

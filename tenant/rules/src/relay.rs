@@ -30,7 +30,10 @@ use chance::Chance;
 use landbridge_crypto::secret::Password;
 use landbridge_wire::bounded::{List, Text};
 use landbridge_wire::change::ChangeOutcome;
-use landbridge_wire::signin::{AT_BOUND, BY_SID, DirectoryVerdict, FromAgent, FromTenant, Hello};
+use landbridge_wire::nodes::{NodeUrls, node_urls};
+use landbridge_wire::signin::{
+    AT_BOUND, BY_SID, DirectoryVerdict, FromAgent, FromTenant, Hello, NodesChanged,
+};
 use line::RelayLine;
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
@@ -51,7 +54,7 @@ const SAMPLES: usize = 32;
 #[derive(Debug)]
 pub struct Relay {
     tenant: Uuid,
-    nodes: List<Text<512>, 16>,
+    nodes: NodeUrls,
     chance: Chance,
     lines: BTreeMap<Link, RelayLine>,
     tickets: HashMap<u64, Ticket>,
@@ -67,12 +70,11 @@ pub struct Relay {
 }
 
 impl Relay {
-    /// A relay without links for this tenant, whose nodes are at these URLs.
+    /// A relay without links for this tenant, whose nodes are at these URLs: see [`Self::set_nodes`].
     pub fn new(tenant: Uuid, nodes: Vec<String>, seed: u64) -> Self {
-        let nodes = nodes.into_iter().filter_map(|node| Text::new(node).ok()).take(16).collect();
         Self {
             tenant,
-            nodes: List::new(nodes).unwrap_or_default(),
+            nodes: node_urls(nodes),
             chance: Chance::new(seed),
             lines: BTreeMap::new(),
             tickets: HashMap::new(),
@@ -198,6 +200,25 @@ impl Relay {
         let welcomed = self.lines.iter().filter(|(_, line)| line.welcomed.is_some());
         let sends = welcomed.map(|(link, _)| Output::Send { link: *link, message: FromTenant::Drain });
         self.output.extend(sends);
+    }
+
+    /// Sets the URLs of the tenant's nodes, 16 at most. If they are others than before, each agent that was welcomed is
+    /// sent the new list. An empty list is not a change: agents would not act on it.
+    pub fn set_nodes(&mut self, nodes: Vec<String>) {
+        let nodes = node_urls(nodes);
+        if nodes.is_empty() || nodes == self.nodes {
+            return;
+        }
+        self.nodes = nodes;
+        let welcomed = self.lines.iter().filter(|(_, line)| line.welcomed.is_some());
+        let message = || FromTenant::Nodes(NodesChanged { nodes: self.nodes.clone() });
+        let sends = welcomed.map(|(link, _)| Output::Send { link: *link, message: message() });
+        self.output.extend(sends);
+    }
+
+    /// The URLs of the tenant's nodes, as agents learn them.
+    pub fn nodes(&self) -> &NodeUrls {
+        &self.nodes
     }
 
     /// Sets the canary accounts of a domain, with which its agents are tried.

@@ -75,7 +75,11 @@ async fn lying(identity: &Identity, lie: Lie) -> Result<u32, LabError> {
                 lies += u32::from(!first);
                 say.push(FromAgent::Answer(answer(identity, &key, connection, &ask, lie, first)?));
             }
-            FromTenant::Change(_) | FromTenant::Welcome(_) | FromTenant::Drain | FromTenant::Unknown => {}
+            FromTenant::Change(_)
+            | FromTenant::Welcome(_)
+            | FromTenant::Nodes(_)
+            | FromTenant::Drain
+            | FromTenant::Unknown => {}
         }
     }
 }

@@ -162,7 +162,7 @@ async fn attend(identity: &Identity, until: Instant, loot: &mut Loot) -> Result<
                 say.push(FromAgent::Declined(Declined { request, why, tried: false }));
             }
             FromTenant::Welcome(_) => loot.names += 1,
-            FromTenant::Change(_) | FromTenant::Drain | FromTenant::Unknown => {}
+            FromTenant::Change(_) | FromTenant::Nodes(_) | FromTenant::Drain | FromTenant::Unknown => {}
         }
     }
 }

@@ -117,6 +117,7 @@ impl Inside {
                 Output::Send(_)
                 | Output::Validate { .. }
                 | Output::Change { .. }
+                | Output::Nodes(_)
                 | Output::Welcomed { .. } => {}
                 Output::Close(why) => panic!("{why:?}"),
             }

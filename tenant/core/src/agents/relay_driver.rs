@@ -13,6 +13,7 @@ use landbridge_tenant_rules::relay::{
     AgentAnswer, AgentView, Alarm, Event, Facts, Link, NoAnswer, Output, PasswordPair, Relay,
 };
 use landbridge_wire::change::ChangeOutcome;
+use landbridge_wire::nodes::NodeUrls;
 use landbridge_wire::signin::{FromAgent, FromTenant};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -162,11 +163,6 @@ impl RelayDriver {
         self.drive(|state, now| state.relay.cut(agent, now));
     }
 
-    /// Sets the URLs of the tenant's nodes, which agents connect to.
-    pub fn set_nodes(&self, urls: Vec<String>) {
-        let _ = urls;
-    }
-
     /// Whether no agent that verifies passwords of this domain is connected here.
     pub fn is_without_agent(&self, domain: i64) -> bool {
         self.lock().relay.unable(domain, Instant::now()) == Some(NoAnswer::NoAgent)
@@ -175,6 +171,17 @@ impl RelayDriver {
     /// Sets the canaries of a domain.
     pub fn set_canaries(&self, domain: i64, accounts: Vec<Principal>) {
         self.drive(|state, _| state.relay.canaries(domain, accounts));
+    }
+
+    /// Sets the URLs of the tenant's nodes. If they are others than before, the connected agents are sent them; agents
+    /// that enrol, renew, connect or begin a cycle later receive them as well.
+    pub fn set_nodes(&self, nodes: Vec<String>) {
+        self.drive(|state, _| state.relay.set_nodes(nodes));
+    }
+
+    /// The URLs of the tenant's nodes, as agents learn them.
+    pub fn nodes(&self) -> NodeUrls {
+        self.lock().relay.nodes().clone()
     }
 
     /// The connected agents.

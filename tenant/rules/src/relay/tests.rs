@@ -663,3 +663,51 @@ fn an_answer_of_the_other_kind_or_with_another_tag_is_forged_and_the_change_not_
     world.relay.receive(*link, FromAgent::Changed(answer), world.now);
     assert_eq!(world.ended()[0].1.outcome, Err(NoAnswer::Lost));
 }
+
+#[test]
+fn agents_that_were_welcomed_are_sent_other_nodes_once_and_later_ones_are_welcomed_with_them() {
+    let mut world = World::of(2);
+    // A link whose agent has sent no hello yet is sent nothing.
+    let key = EnvelopeKey::generate().public();
+    let until = world.now + Duration::from_secs(60);
+    let (agent, domain_sid) = (Uuid::from_u128(300), SID.to_owned());
+    let facts = Facts { agent, domain: DOMAIN, domain_sid, serial: vec![1], key, until };
+    world.relay.connected(Link(99), facts, world.now);
+    let sent = |world: &mut World| {
+        let sent = world.outputs().into_iter().map(|output| match output {
+            Output::Send { link, message: FromTenant::Nodes(changed) } => (link, changed.nodes),
+            other => panic!("{other:?}"),
+        });
+        sent.collect::<Vec<_>>()
+    };
+    let two = || vec!["https://tenant.test".to_owned(), "https://two.tenant.test".to_owned()];
+    world.relay.set_nodes(two());
+    let list = node_urls(two());
+    assert_eq!(sent(&mut world), [(Link(1), list.clone()), (Link(2), list.clone())]);
+    // The same list, and an empty one, are no change.
+    world.relay.set_nodes(two());
+    world.relay.set_nodes(vec![]);
+    assert_eq!(sent(&mut world), []);
+    assert_eq!(*world.relay.nodes(), list);
+    // The agent's hello is answered with the present list.
+    let (connection, instance) = (Uuid::from_u128(1), Uuid::from_u128(2));
+    let (software, abilities) = (Text::new("test").unwrap(), List::default());
+    let hello = Hello { connection, instance, software, capacity: 4, abilities };
+    world.relay.receive(Link(99), FromAgent::Hello(hello), world.now);
+    let welcomed = world.outputs().into_iter().find_map(|output| match output {
+        Output::Send { message: FromTenant::Welcome(welcome), .. } => Some(welcome.nodes),
+        _ => None,
+    });
+    assert_eq!(welcomed, Some(list));
+}
+
+#[test]
+fn a_list_of_nodes_has_16_urls_of_512_bytes_at_most() {
+    let mut world = World::of(0);
+    let long = format!("https://{}.test", "a".repeat(512));
+    let many = (0..20).map(|number| format!("https://node{number}.test"));
+    world.relay.set_nodes(std::iter::once(long).chain(many).collect());
+    let nodes = world.relay.nodes().as_slice();
+    assert_eq!((nodes.len(), nodes[0].as_str()), (16, "https://node0.test"));
+    assert_eq!(nodes[15].as_str(), "https://node15.test");
+}

@@ -103,6 +103,7 @@ impl World {
                     assert!(by > self.instant(), "something to validate whose time is over");
                     self.validate(number, &sign_in, by);
                 }
+                Output::Nodes(_) => panic!("no node is added in these worlds"),
                 Output::Change { .. } => panic!("no password is changed in these worlds"),
                 Output::Close(_) => self.agent_closes(number),
             }

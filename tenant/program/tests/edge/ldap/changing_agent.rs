@@ -104,6 +104,7 @@ impl ChangingAgent {
                     },
                     FromTenant::SignIn(_)
                     | FromTenant::Welcome(_)
+                    | FromTenant::Nodes(_)
                     | FromTenant::Drain
                     | FromTenant::Unknown => {}
                 }
