@@ -2,7 +2,8 @@
 //!
 //! `POST /v1/enroll` without a certificate, once, with a one-time token; `POST /v1/renew` with one.
 
-use crate::bounded::{Blob, Text, TooLong};
+use crate::bounded::{Blob, List, Text, TooLong};
+use crate::nodes::NodeUrls;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 use zeroize::{Zeroize, ZeroizeOnDrop};
@@ -154,6 +155,9 @@ pub struct EnrollResponse {
     pub root: Blob<8192>,
     /// False: the administrator must approve the agent first.
     pub approved: bool,
+    /// The tenant's nodes. A tenant of before this field sends none, and an agent of before it ignores the field.
+    #[serde(default, skip_serializing_if = "List::is_empty")]
+    pub nodes: NodeUrls,
 }
 
 /// Asks for the next certificate, over a connection that shows the present one.
@@ -173,5 +177,8 @@ pub struct RenewResponse {
     /// The agent's next certificate, DER.
     pub certificate: Blob<8192>,
     /// The root certificates to trust from now on, DER: the present one, and the next when there is one.
-    pub roots: crate::bounded::List<Blob<8192>, 4>,
+    pub roots: List<Blob<8192>, 4>,
+    /// The tenant's nodes, as in [`EnrollResponse::nodes`].
+    #[serde(default, skip_serializing_if = "List::is_empty")]
+    pub nodes: NodeUrls,
 }

@@ -15,6 +15,7 @@
 
 use crate::bounded::{Blob, List, Text};
 use crate::described::{Described, DescribedName};
+use crate::nodes::NodeUrls;
 use crate::reserved::{NameHash, ReservedAttribute, Reserving};
 use landbridge_crypto::salted_digest::SaltedDigest;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -219,6 +220,10 @@ pub struct Receipt {
     /// carried. Such a name signs nobody in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ambiguous: Option<u32>,
+    /// In the answer to a hello: the tenant's nodes. A tenant of before this field sends none, and a phs of before it
+    /// ignores the field.
+    #[serde(default, skip_serializing_if = "List::is_empty")]
+    pub nodes: NodeUrls,
     /// Records of this upload that changed something.
     pub applied: u32,
     /// Records of this upload that changed nothing.

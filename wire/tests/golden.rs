@@ -83,6 +83,7 @@ fn enrolment_stands_as_in_version_1() {
             certificate: Blob::new([0x30, 1]).unwrap(),
             root: Blob::new([0x30, 2]).unwrap(),
             approved: false,
+            nodes: List::default(),
         },
     );
     holds("renew_request", &RenewRequest { csr: Blob::new([0x30, 3]).unwrap(), envelope: None });
@@ -91,6 +92,51 @@ fn enrolment_stands_as_in_version_1() {
         &RenewResponse {
             certificate: Blob::new([0x30, 4]).unwrap(),
             roots: List::new(vec![Blob::new([0x30, 2]).unwrap(), Blob::new([0x30, 5]).unwrap()]).unwrap(),
+            nodes: List::default(),
+        },
+    );
+}
+
+#[test]
+fn the_answers_by_which_agents_learn_the_nodes_stand_as_they_are_sent() {
+    let nodes =
+        || List::new(vec![text("https://one.example.com:8443"), text("https://two.example.com:8443")]);
+    holds(
+        "enroll_response_nodes",
+        &EnrollResponse {
+            agent: id(1),
+            tenant: id(2),
+            domain: text("corp.example.com"),
+            domain_sid: text(SID),
+            certificate: Blob::new([0x30, 1]).unwrap(),
+            root: Blob::new([0x30, 2]).unwrap(),
+            approved: true,
+            nodes: nodes().unwrap(),
+        },
+    );
+    holds(
+        "renew_response_nodes",
+        &RenewResponse {
+            certificate: Blob::new([0x30, 4]).unwrap(),
+            roots: List::new(vec![Blob::new([0x30, 2]).unwrap()]).unwrap(),
+            nodes: nodes().unwrap(),
+        },
+    );
+    holds(
+        "receipt_nodes",
+        &Receipt {
+            level: 4,
+            generation: id(7),
+            acknowledged: None,
+            acknowledged_before: None,
+            lacking: List::default(),
+            reserving: None,
+            ambiguous: None,
+            nodes: nodes().unwrap(),
+            applied: 0,
+            unchanged: 0,
+            swept: 0,
+            refused: List::default(),
         },
     );
 }
@@ -289,6 +335,7 @@ fn a_directory_stands_as_in_level_1() {
             lacking: List::default(),
             reserving: None,
             ambiguous: None,
+            nodes: List::default(),
             applied: 4,
             unchanged: 0,
             swept: 0,
@@ -508,6 +555,7 @@ fn reserved_names_stand_as_in_level_2() {
         lacking: List::default(),
         reserving,
         ambiguous,
+        nodes: List::default(),
         applied: 0,
         unchanged: 0,
         swept: 0,
@@ -530,6 +578,7 @@ fn a_receipt_stands_as_in_version_1() {
             lacking: List::default(),
             reserving: None,
             ambiguous: None,
+            nodes: List::default(),
             applied: 3,
             unchanged: 2,
             swept: 1,

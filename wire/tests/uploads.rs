@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, missing_docs)]
 
 use landbridge_wire::described::{Described, DescribedName};
-use landbridge_wire::enroll::{EnrollRequest, RenewRequest};
+use landbridge_wire::enroll::{EnrollRequest, EnrollResponse, RenewRequest, RenewResponse};
 use landbridge_wire::frame::{self, FrameError};
 use landbridge_wire::upload::{
     AttributeValue, DESCRIBED_FROM, Hello, LONG_TEXTS_FROM, MAX_ATTRIBUTES, MAX_RECORDS, MAX_RESERVED, Offer,
@@ -63,6 +63,8 @@ fn an_unknown_field_is_refused_at_every_depth_of_what_agents_send() {
 #[test]
 fn an_agent_reads_the_answers_of_a_newer_tenant() {
     assert!(read::<Receipt>(&with_unknown(&golden("receipt"), "")).is_ok());
+    assert!(read::<EnrollResponse>(&with_unknown(&golden("enroll_response"), "")).is_ok());
+    assert!(read::<RenewResponse>(&with_unknown(&golden("renew_response"), "")).is_ok());
     for wanted in ["wanted", "wanted_again"] {
         assert!(read::<Wanted>(&with_unknown(&golden(wanted), "")).is_ok());
     }

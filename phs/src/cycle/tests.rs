@@ -105,6 +105,7 @@ impl Cloud {
             lacking: List::default(),
             reserving: None,
             ambiguous: None,
+            nodes: List::default(),
             refused: List::default(),
         }
     }

@@ -136,6 +136,7 @@ mod tests {
             lacking: List::default(),
             reserving: None,
             ambiguous: None,
+            nodes: List::default(),
             refused: List::default(),
         }
     }

@@ -174,6 +174,7 @@ impl Agents {
     pub fn enroll(&self, request: &EnrollRequest, from: IpAddr) -> Result<EnrollResponse, Problem> {
         let now = unix_now();
         let made = enrolment::enroll(&self.0.store, &self.0.authority, request, from, now);
+        let made = made.map(|made| EnrollResponse { nodes: self.nodes(), ..made });
         made.map_err(|error| {
             let problem = self.to_problem(error);
             let detail = problem.code.to_string();
@@ -193,10 +194,11 @@ impl Agents {
         self.require_one_process(admitted, admitted.process.unwrap_or_default())?;
         let Admitted { agent, .. } = admitted;
         let made = enrolment::renew(&self.0.store, &self.0.authority, agent, serial, request, unix_now());
+        let made = made.map(|made| RenewResponse { nodes: self.nodes(), ..made });
         made.map_err(|error| self.to_problem(error))
     }
 
-    /// Returns the state of the writer's domain: cursors and generation.
+    /// Returns the state of the writer's domain, cursors and generation, and the tenant's nodes.
     pub fn hello(&self, admitted: &Admitted, hello: &Hello) -> Result<Receipt, Problem> {
         let (now, writer) = (unix_now(), admitted.writer());
         // `check` sends a hello without a process name: it writes nothing, and may run beside a cycle.
@@ -210,7 +212,7 @@ impl Agents {
         {
             tracing::warn!(%error, "the time of an agent's last connection could not be stored");
         }
-        Ok(receipt)
+        Ok(Receipt { nodes: self.nodes(), ..receipt })
     }
 
     /// Returns the offered passwords whose digests the tenant lacks.

@@ -106,6 +106,7 @@ fn receipt() -> Receipt {
         lacking: List::default(),
         reserving: None,
         ambiguous: None,
+        nodes: List::default(),
         applied: 0,
         unchanged: 0,
         swept: 0,

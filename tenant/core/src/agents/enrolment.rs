@@ -1,5 +1,5 @@
 //! Gives an agent its identity in exchange for a one-time token, and issues its next certificate. Blocking. A refused
-//! enrolment changes nothing.
+//! enrolment changes nothing. The answers lack the tenant's nodes, which [`super::Agents`] adds.
 //! Before it: the agents' door. After it: [`super::authority`] signs the certificate, the store keeps the agent's row.
 
 use crate::agents::authority::{Authority, AuthorityError, Issued, RequestedKey};
@@ -14,6 +14,7 @@ use landbridge_tenant_store::tables::{agents, audit, domains, tokens};
 use landbridge_tenant_store::{Store, StoreError};
 use landbridge_wire::bounded::{Blob, List, Text};
 use landbridge_wire::enroll::{EnrollRequest, EnrollResponse, RenewRequest, RenewResponse, Role};
+use landbridge_wire::nodes::NodeUrls;
 use landbridge_wire::problem::{Problem, ProblemCode};
 use std::net::IpAddr;
 use uuid::Uuid;
@@ -116,6 +117,7 @@ pub fn renew(
     Ok(RenewResponse {
         certificate: blob(&issued.certificate)?,
         roots: List::new(vec![blob(authority.root())?]).map_err(|_| too_long())?,
+        nodes: NodeUrls::default(),
     })
 }
 
@@ -206,6 +208,7 @@ fn response(
         certificate: blob(&issued.certificate)?,
         root: blob(authority.root())?,
         approved: state == AgentState::Approved,
+        nodes: NodeUrls::default(),
     })
 }
 

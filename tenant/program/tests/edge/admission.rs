@@ -25,7 +25,7 @@ pub(crate) async fn renew(edge: &Edge, identity: Option<&Identity>) -> Result<Id
     let role = identity.and_then(|i| Shown::read(&i.certificate)).map_or(Role::Phs, |shown| shown.name.role);
     let request = RenewRequest { csr: Blob::new(csr).unwrap(), envelope: envelope_of(role) };
     let made: RenewResponse = edge.post(identity, "/v1/renew", &request).await?;
-    assert_eq!(made.roots.as_slice().len(), 1);
+    assert_eq!((made.roots.as_slice().len(), made.nodes.as_slice().len()), (1, 1));
     let certificate = made.certificate.as_bytes().to_vec();
     let agent = Shown::read(&certificate).unwrap().name.agent;
     let process = identity.and_then(|identity| identity.process.clone());
@@ -39,7 +39,8 @@ async fn an_upload_needs_a_certificate_and_an_administrators_yes() {
     let phs = edge.enroll(edge.token(Role::Phs).await.secret, Role::Phs).await.unwrap();
     assert_eq!(code(ask_hello(&edge, Some(&phs)).await), ProblemCode::AgentNotApproved);
     edge.ask(AdminRequest::AgentsApprove { agent: phs.agent, key: None }).await;
-    ask_hello(&edge, Some(&phs)).await.unwrap();
+    let receipt = ask_hello(&edge, Some(&phs)).await.unwrap();
+    assert_eq!(receipt.nodes.as_slice().len(), 1, "a phs learns the nodes with each cycle");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -8,6 +8,7 @@ use landbridge_tenant_store::Writing;
 use landbridge_tenant_store::tables::{audit, tokens};
 use landbridge_wire::enroll::{EnrollResponse, Role, TokenSecret, key_fingerprint};
 use landbridge_wire::frame;
+use landbridge_wire::nodes::node_urls;
 use landbridge_wire::problem::ProblemCode;
 
 async fn agents(edge: &Edge) -> usize {
@@ -32,6 +33,7 @@ async fn a_token_gives_an_identity_that_names_role_domain_and_agent() {
     assert_eq!(made.tenant, edge.tenant.authority.tenant());
     assert_eq!(made.root.as_bytes(), edge.tenant.authority.root().as_ref());
     assert!(!made.approved, "a phs waits for a person");
+    assert_eq!(made.nodes, node_urls(vec![token.url.as_str().to_owned()]));
     assert!(shown.not_after <= unix_now() + 24 * 3600);
 }
 
