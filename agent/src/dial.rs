@@ -31,6 +31,11 @@ pub struct Address {
 }
 
 impl Address {
+    /// The URL with its port, written in one form.
+    pub fn url(&self) -> String {
+        format!("https://{}", self.authority)
+    }
+
     /// Takes `https://host[:port]` and nothing else.
     pub fn parse(url: &str) -> Result<Self, AgentError> {
         let bad = || AgentError::Url(url.chars().filter(|c| !c.is_control()).take(200).collect());

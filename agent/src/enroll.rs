@@ -7,6 +7,7 @@
 use crate::error::AgentError;
 use crate::http::Client;
 use crate::identity::{Draft, Identity, MakeSecondKey, Names};
+use crate::nodes;
 use crate::pin;
 use crate::proxy::Proxy;
 use crate::tls;
@@ -87,6 +88,7 @@ pub async fn enroll(
     };
     check(&draft, &names, &certificate, std::slice::from_ref(&root))?;
     let identity = draft.install(names, certificate, vec![root])?;
+    nodes::learn(state_directory, identity.agent, answer.nodes.as_slice().iter().map(Text::as_str));
     info!(agent = %identity.agent, domain = identity.domain, approved = answer.approved, "enrolled");
     Ok(Enrolled { identity, approved: answer.approved })
 }

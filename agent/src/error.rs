@@ -4,7 +4,7 @@
 use crate::key::FileError;
 use landbridge_wire::enroll::NotAToken;
 use landbridge_wire::frame::FrameError;
-use landbridge_wire::problem::{Problem, Who};
+use landbridge_wire::problem::{Problem, ProblemCode, Who};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -193,6 +193,39 @@ impl AgentError {
         match self.who() {
             Who::Nobody => true,
             Who::AgentOperator | Who::DirectoryOperator | Who::TenantOperator | Who::Developers => false,
+        }
+    }
+
+    /// Whether the tenant answered that it is at a limit, or that its database fails.
+    pub fn is_busy(&self) -> bool {
+        let busy = [ProblemCode::Overloaded, ProblemCode::StorageFailed];
+        matches!(self, Self::Refused(problem) if busy.contains(&problem.code))
+    }
+
+    /// Whether the same request may succeed at another node of the tenant: this one was not reached, or what answered
+    /// did not prove to be a node.
+    pub fn is_of_one_node(&self) -> bool {
+        match self {
+            Self::Unreachable { .. }
+            | Self::Timeout { .. }
+            | Self::ForeignCertificate { .. }
+            | Self::BadCertificate { .. }
+            | Self::Tls { .. }
+            | Self::NotATenant { .. }
+            | Self::AnswerTooLong { .. }
+            | Self::Proxy { passes: true, .. } => true,
+            Self::File(_)
+            | Self::NotEnrolled(_)
+            | Self::AlreadyEnrolled { .. }
+            | Self::DamagedIdentity { .. }
+            | Self::Token(_)
+            | Self::Url(_)
+            | Self::CertificateOver { .. }
+            | Self::Proxy { passes: false, .. }
+            | Self::Refused(_)
+            | Self::Frame(_)
+            | Self::Unfit(_)
+            | Self::Key(_) => false,
         }
     }
 

@@ -20,6 +20,10 @@
 //! - `dial.rs`: TCP, directly or through a proxy, then TLS with the tenant
 //! - `http.rs`: one request, one bounded response, on a connection that is kept
 //! - `identity.rs`: names, certificate, roots and key on disk, replaced as a whole
+//! - `nodes.rs`: the URLs of the tenant's nodes, learned and stored beside the identity
+//! - `node_choice.rs`: the node that a process sends its requests to
+//! - `node_client.rs`: requests to the node in use
+//! - `failover.rs`: when a failed request is sent again, and to which node (pure)
 //! - `enroll.rs`: from a one-time token to an identity: all of it, or nothing
 //! - `renew.rs`: when to renew (pure), and the renewal itself
 //! - `status.rs`: the status file of a running daemon
@@ -33,10 +37,14 @@ pub mod dial;
 pub mod discover;
 pub mod enroll;
 pub mod error;
+pub mod failover;
 pub mod http;
 pub mod identity;
 pub mod key;
 pub mod log;
+pub mod node_choice;
+pub mod node_client;
+pub mod nodes;
 pub mod pin;
 pub mod process_key;
 pub mod proxy;
@@ -47,4 +55,6 @@ pub mod token;
 
 pub use error::AgentError;
 pub use identity::Identity;
+pub use node_choice::NodeChoice;
+pub use node_client::NodeClient;
 pub use process_key::ProcessKey;

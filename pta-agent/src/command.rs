@@ -4,6 +4,7 @@ use crate::config::Config;
 use crate::directory::bind::Validator;
 use crate::directory::{AFTER_STOP, AccountName, Checked, Finding, Usable};
 use crate::error::PtaError;
+use crate::link::known_nodes::KnownNodes;
 use crate::link::{Links, SOFTWARE, unix_now};
 use crate::status::{Board, ChangeStatus, OLDER_TENANT, Status};
 use crate::unseal::make_key;
@@ -11,7 +12,7 @@ use clap::Args;
 use landbridge_agent::enroll::Means;
 use landbridge_agent::error::must_act;
 use landbridge_agent::key::{self, FileError};
-use landbridge_agent::{AgentError, Identity, ProcessKey, enroll, status, token};
+use landbridge_agent::{AgentError, Identity, ProcessKey, enroll, nodes, status, token};
 use landbridge_crypto::secret::Password;
 use landbridge_host::signals;
 use landbridge_wire::enroll::Role;
@@ -21,7 +22,7 @@ use std::io::{self, BufRead as _, IsTerminal as _, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
 use zeroize::Zeroizing;
@@ -99,6 +100,8 @@ pub fn check(config: &Config, account: Option<&str>, json: bool) -> Result<u8, P
         }
         findings.push(finding);
     };
+    let running: Option<Status> = status::read(&config.state_directory);
+    let running = running.filter(|status| status::is_fresh(status.written_at, unix_now()));
     let runtime = runtime()?;
     match identity(config) {
         Ok(identity) => {
@@ -121,14 +124,19 @@ pub fn check(config: &Config, account: Option<&str>, json: bool) -> Result<u8, P
             );
             match links(config, &identity) {
                 Ok(links) => {
-                    let reached = runtime.block_on(links.try_once(&identity));
-                    add(
-                        match &reached {
-                            Ok(()) => Finding::good("tenant", format!("{} takes this agent", identity.url)),
-                            Err(error) => Finding::bad("tenant", error.to_string(), must_act(error.who())),
-                        },
-                        reached.as_ref().err().map_or(0, PtaError::exit_code),
-                    );
+                    let nodes = links.nodes.borrow().wanted(Instant::now());
+                    for node in nodes {
+                        let reached = runtime.block_on(links.try_once(&identity, &node));
+                        add(
+                            match &reached {
+                                Ok(()) => Finding::good("tenant", takes(&node, running.as_ref())),
+                                Err(error) => {
+                                    Finding::bad("tenant", error.to_string(), must_act(error.who()))
+                                }
+                            },
+                            reached.as_ref().err().map_or(0, PtaError::exit_code),
+                        );
+                    }
                 }
                 Err(error) => {
                     add(Finding::bad("tenant", error.to_string(), must_act(error.who())), error.exit_code())
@@ -151,8 +159,6 @@ pub fn check(config: &Config, account: Option<&str>, json: bool) -> Result<u8, P
         }
         Err(error) => add(Finding::bad("trust", error.to_string(), "correct [directory]"), 3),
     }
-    let running: Option<Status> = status::read(&config.state_directory);
-    let running = running.filter(|status| status::is_fresh(status.written_at, unix_now()));
     if running.as_ref().is_some_and(|status| status.links.values().any(|link| link.older)) {
         add(Finding::bad("names of accounts", OLDER_TENANT, "upgrade the tenant"), 6);
     }
@@ -171,6 +177,16 @@ pub fn check(config: &Config, account: Option<&str>, json: bool) -> Result<u8, P
         }
     }
     Ok(code)
+}
+
+/// A node that takes this agent, and whether the agent that runs is connected to it.
+fn takes(node: &str, running: Option<&Status>) -> String {
+    let of_running = match running.and_then(|status| status.nodes.get(node)) {
+        None => "",
+        Some(node) if node.connected => "; the running agent is connected to it",
+        Some(_) => "; the running agent is not connected to it",
+    };
+    format!("{node} takes this agent{of_running}")
 }
 
 /// Whether a domain controller accepts a right password: that of the account which was named, or a note that none was
@@ -296,10 +312,13 @@ fn print(status: &Status, now: i64) -> Result<(), PtaError> {
     for link in status.links.values() {
         say(&format!("connected to {} for {} s", link.node, now - link.since))?;
     }
+    for (url, node) in status.nodes.iter().filter(|(_, node)| !node.connected) {
+        say(&format!("not connected to {url}: {}", node.trouble.as_deref().unwrap_or("connecting")))?;
+    }
     if status.links.values().any(|link| link.older) {
         say(OLDER_TENANT)?;
     }
-    if status.links.is_empty() {
+    if status.links.is_empty() && status.nodes.is_empty() {
         let why = status.trouble.as_deref().unwrap_or("connecting");
         say(&format!("not connected to the tenant: {why}"))?;
     }
@@ -370,6 +389,8 @@ fn identity(config: &Config) -> Result<Identity, PtaError> {
 
 fn links(config: &Config, identity: &Identity) -> Result<Links, PtaError> {
     let process = Arc::new(ProcessKey::generate()?);
+    let stored = nodes::load(&config.state_directory, identity);
+    let nodes = KnownNodes::new(&identity.url, stored, Instant::now());
     let status = Status {
         started_at: unix_now(),
         instance: process.name(),
@@ -386,7 +407,7 @@ fn links(config: &Config, identity: &Identity) -> Result<Links, PtaError> {
         board: Board::new(&config.state_directory, status),
         process,
         next: AtomicU64::new(0),
-        nodes: watch::Sender::new(Vec::new()),
+        nodes: watch::Sender::new(nodes),
     })
 }
 

@@ -11,6 +11,7 @@
 //! - `config.rs`: the configuration, checked as a whole
 //! - `error.rs`: what stops the agent, who must act, the exit status
 //! - `link.rs`: the connections to the tenant's nodes: dialled, kept, drained
+//! - `link/known_nodes.rs`: which nodes the agent connects to (pure)
 //! - `link/converse.rs`: one connection, from the first packet to the last
 //! - `session.rs`: the messages of one connection: correlates, expires, opens an id once (pure)
 //! - `session/seen.rs`: which deliveries were opened before

@@ -2,23 +2,26 @@
 //! [`super::session`].
 
 mod converse;
+pub mod known_nodes;
 
 use crate::directory::bind::Validator;
 use crate::error::PtaError;
 use crate::session::Closing;
 use crate::status::Board;
 use crate::unseal::{Unsealer, make_key};
+use known_nodes::KnownNodes;
 use landbridge_agent::backoff::{Backoff, chance};
 use landbridge_agent::dial::Address;
 use landbridge_agent::enroll::Means;
 use landbridge_agent::proxy::Proxy;
-use landbridge_agent::{AgentError, Identity, ProcessKey, renew, tls};
+use landbridge_agent::renew::Renewed;
+use landbridge_agent::{AgentError, Identity, ProcessKey, nodes, renew, tls};
 use landbridge_wire::problem::{ProblemCode, Who};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use uuid::Uuid;
@@ -35,8 +38,9 @@ const WHEN_REFUSED: Duration = Duration::from_secs(10);
 const RENEWALS: Duration = Duration::from_secs(60);
 /// Limit on open sign-ins when the program stops.
 pub const STOPPING: Duration = Duration::from_secs(13);
-/// Limit on nodes to which the agent connects.
-const NODES: usize = 16;
+/// Least interval between changes of the set of connections, and interval at which it is checked: a node that sends
+/// list after list costs one write and some connections a second.
+const CHANGES: Duration = Duration::from_secs(1);
 
 /// What every connection needs.
 pub struct Links {
@@ -55,7 +59,7 @@ pub struct Links {
     /// The number of the next connection.
     pub next: AtomicU64,
     /// The nodes that the tenant named.
-    pub nodes: watch::Sender<Vec<String>>,
+    pub nodes: watch::Sender<KnownNodes>,
 }
 
 /// One identity, ready for TLS and for opening envelopes.
@@ -72,6 +76,28 @@ impl Shown {
     }
 }
 
+/// The task that holds one connection to a node, and the signal by which it leaves the node.
+struct Slot {
+    task: JoinHandle<()>,
+    leave: watch::Sender<bool>,
+}
+
+/// The two signals that end a task of [`Slot`]: the program stops, or the node is left.
+#[derive(Clone)]
+struct Ends {
+    stop: watch::Receiver<bool>,
+    leave: watch::Receiver<bool>,
+}
+
+impl Ends {
+    async fn raised(mut self) {
+        tokio::select! {
+            () = raised(&mut self.stop) => {}
+            () = raised(&mut self.leave) => {}
+        }
+    }
+}
+
 /// Why a connection ended.
 pub(crate) enum Ended {
     Closed(Closing),
@@ -85,36 +111,55 @@ impl Links {
         identity: Identity,
         stop: watch::Receiver<bool>,
     ) -> Result<(), PtaError> {
-        let first = identity.url.clone();
+        let agent = identity.agent;
         let (show, shown) = watch::channel(Arc::new(Shown::new(&identity)?));
         let renewing = tokio::spawn(self.clone().renewals(identity, show));
-        self.nodes.send_replace(vec![first]);
         let mut nodes = self.nodes.subscribe();
         let mut stopped = stop.clone();
-        let mut slots: BTreeMap<(String, usize), JoinHandle<()>> = BTreeMap::new();
+        let mut stored = nodes.borrow().list().to_vec();
+        let mut slots: BTreeMap<(String, usize), Slot> = BTreeMap::new();
+        let mut leaving: Vec<JoinHandle<()>> = Vec::new();
         loop {
-            let wanted = self.wanted(&nodes.borrow_and_update());
-            slots.retain(|slot, task| {
-                let keep = wanted.contains(slot);
-                if !keep {
-                    task.abort();
-                }
-                keep
-            });
-            for (node, number) in wanted {
-                let links = self.clone();
-                let (shown, stop) = (shown.clone(), stop.clone());
-                let task = || tokio::spawn(links.hold(node.clone(), shown, stop));
-                slots.entry((node.clone(), number)).or_insert_with(task);
+            // 1. The nodes that the tenant named last are stored for the next start.
+            let (wanted, list) = {
+                let known = nodes.borrow_and_update();
+                (known.wanted(Instant::now()), known.list().to_vec())
+            };
+            if list != stored {
+                self.store(agent, list.clone()).await;
+                stored = list;
             }
+            // 2. A connection to a node that is not among them any more answers its open sign-ins and ends.
+            self.board.set_nodes(&wanted);
+            let wanted = self.wanted(&wanted);
+            leaving.retain(|task| !task.is_finished());
+            let gone = slots.extract_if(.., |slot, _| !wanted.contains(slot));
+            leaving.extend(gone.map(|((node, _), slot)| {
+                tracing::info!(node, "this connection is left: the tenant does not name the node any more");
+                let _ = slot.leave.send(true);
+                slot.task
+            }));
+            // 3. The others are held.
+            for (node, number) in wanted {
+                let (links, shown, stop) = (self.clone(), shown.clone(), stop.clone());
+                slots.entry((node.clone(), number)).or_insert_with(|| {
+                    let (leave, left) = watch::channel(false);
+                    Slot { task: tokio::spawn(links.hold(node, shown, Ends { stop, leave: left })), leave }
+                });
+            }
+            // 4. Until something changes, and at least for a while.
+            let changed = async {
+                tokio::time::sleep(CHANGES).await;
+                let _ = tokio::time::timeout(CHANGES, nodes.changed()).await;
+            };
             tokio::select! {
                 () = raised(&mut stopped) => break,
-                changed = nodes.changed() => if changed.is_err() { break },
+                () = changed => {}
             }
         }
         renewing.abort();
         let draining = async {
-            for task in slots.into_values() {
+            for task in slots.into_values().map(|slot| slot.task).chain(leaving) {
                 let _ = task.await;
             }
         };
@@ -124,10 +169,17 @@ impl Links {
         Ok(())
     }
 
-    /// Connects once and closes again without a hello, for the preflight: the tenant notes no process.
-    pub async fn try_once(&self, identity: &Identity) -> Result<(), PtaError> {
+    /// Stores the nodes of this agent, on another thread: a slow disk must not delay a sign-in.
+    async fn store(&self, agent: Uuid, list: Vec<String>) {
+        let state_directory = self.state_directory.clone();
+        let storing = move || nodes::learn(&state_directory, agent, list.iter().map(String::as_str));
+        let _ = tokio::task::spawn_blocking(storing).await;
+    }
+
+    /// Connects to a node once and closes again without a hello, for the preflight: the tenant notes no process.
+    pub async fn try_once(&self, identity: &Identity, node: &str) -> Result<(), PtaError> {
         let shown = Shown::new(identity)?;
-        let mut socket = self.connect(&Address::parse(&identity.url)?, &shown).await?;
+        let mut socket = self.connect(&Address::parse(node)?, &shown).await?;
         let _ = tokio::time::timeout(Duration::from_secs(1), socket.close(None)).await;
         Ok(())
     }
@@ -135,22 +187,13 @@ impl Links {
     /// One connection to each node; several if there is a single node.
     fn wanted(&self, nodes: &[String]) -> Vec<(String, usize)> {
         let each = if nodes.len() > 1 { 1 } else { self.connections };
-        nodes
-            .iter()
-            .take(NODES)
-            .flat_map(|node| (0..each).map(move |number| (node.clone(), number)))
-            .collect()
+        nodes.iter().flat_map(|node| (0..each).map(move |number| (node.clone(), number))).collect()
     }
 
     /// Holds one connection.
-    async fn hold(
-        self: Arc<Self>,
-        node: String,
-        mut shown: watch::Receiver<Arc<Shown>>,
-        stop: watch::Receiver<bool>,
-    ) {
+    async fn hold(self: Arc<Self>, node: String, mut shown: watch::Receiver<Arc<Shown>>, ends: Ends) {
         let Ok(address) = Address::parse(&node) else {
-            return tracing::error!(node, "the tenant named a node that is no https URL");
+            return tracing::error!(node, "the URL of the enrolment is no https URL");
         };
         let mut backoff = backoff();
         let mut said = None;
@@ -159,10 +202,9 @@ impl Links {
             let present = shown.borrow_and_update().clone();
             let conversation = self.clone().converse(node.clone(), address.clone(), present, draining);
             let mut conversation = tokio::spawn(conversation);
-            let mut stopped = stop.clone();
             let ended = tokio::select! {
                 ended = &mut conversation => ended,
-                () = raised(&mut stopped) => {
+                () = ends.clone().raised() => {
                     let _ = drain.send(true);
                     let _ = conversation.await;
                     return;
@@ -193,13 +235,12 @@ impl Links {
                 tracing::warn!(node, why, "no connection to the tenant");
                 said = Some(why.clone());
             }
-            self.board.change(|status| status.trouble = Some(why));
+            self.board.not_connected(&node, why);
             let wait = backoff.wait(chance(), None).unwrap_or(LONGEST);
             let wait = asked.map_or(wait, |asked| asked.mul_f64(0.5 + chance() / 2.0));
-            let mut stopped = stop.clone();
             tokio::select! {
                 () = tokio::time::sleep(wait) => {}
-                () = raised(&mut stopped) => return,
+                () = ends.clone().raised() => return,
             }
         }
     }
@@ -217,10 +258,18 @@ impl Links {
             };
             let renewed = match known {
                 Ok(known) => {
-                    renew::renew_if_due(&self.state_directory, known, &means, &self.process, now).await
+                    let nodes = self.nodes.borrow().to_renew_at();
+                    renew::renew_if_due(&self.state_directory, known, &nodes, &means, &self.process, now)
+                        .await
                 }
                 Err(error) => Err(error),
             };
+            let renewed = renewed.map(|Renewed { identity, nodes }| {
+                if !nodes.is_empty() {
+                    self.nodes.send_modify(|known| known.renewed(&nodes, Instant::now()));
+                }
+                identity
+            });
             match renewed {
                 Ok(identity) if identity.certificate != present => match Shown::new(&identity) {
                     Ok(next) => {

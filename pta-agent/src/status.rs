@@ -36,6 +36,9 @@ pub struct Status {
     pub links: BTreeMap<u64, LinkStatus>,
     /// Why there is no connection, if there is none.
     pub trouble: Option<String>,
+    /// The nodes of the tenant to which the agent connects, by their URLs.
+    #[serde(default)]
+    pub nodes: BTreeMap<String, NodeStatus>,
     /// Answers by verdict, and declined sign-ins by reason, since the start.
     pub answers: BTreeMap<String, u64>,
     /// AD's lockout policy as it was last read; none: no ordinary account has signed in yet.
@@ -89,6 +92,15 @@ pub struct LinkStatus {
     /// Whether the tenant sends no SIDs, as one of version 0.1: [`OLDER_TENANT`].
     #[serde(default)]
     pub older: bool,
+}
+
+/// A node of the tenant.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NodeStatus {
+    /// Whether a connection to it is open.
+    pub connected: bool,
+    /// Why the last attempt failed, or the last connection ended. None: none did since it was last connected.
+    pub trouble: Option<String>,
 }
 
 /// A domain controller.
@@ -187,6 +199,34 @@ impl Board {
         }
     }
 
+    /// Sets the nodes to which the agent connects.
+    pub fn set_nodes(&self, nodes: &[String]) {
+        let mut status = self.status();
+        status.nodes.retain(|node, _| nodes.contains(node));
+        for node in nodes {
+            status.nodes.entry(node.clone()).or_default();
+        }
+    }
+
+    /// A connection of this number is welcomed.
+    pub fn connected(&self, number: u64, link: LinkStatus) {
+        let mut status = self.status();
+        status.trouble = None;
+        if let Some(node) = status.nodes.get_mut(&link.node) {
+            node.trouble = None;
+        }
+        status.links.insert(number, link);
+    }
+
+    /// There is no connection to this node.
+    pub fn not_connected(&self, node: &str, why: String) {
+        let mut status = self.status();
+        if let Some(node) = status.nodes.get_mut(node) {
+            node.trouble = Some(why.clone());
+        }
+        status.trouble = Some(why);
+    }
+
     /// How many connections there are.
     pub fn links(&self) -> usize {
         self.status().links.len()
@@ -197,6 +237,10 @@ impl Board {
         let status = {
             let mut status = self.status();
             status.written_at = now;
+            let Status { nodes, links, .. } = &mut *status;
+            for (url, node) in nodes {
+                node.connected = links.values().any(|link| link.node == *url);
+            }
             status.clone()
         };
         if let Err(why) = status::write(&self.state_directory, &status) {

@@ -29,7 +29,8 @@ fn a_renewal_brings_a_new_key_and_the_old_certificate_is_not_needed_any_more() {
     let phs = Phs::install(&PhsSettings::for_domain(&domain, "entra")).unwrap();
     phs.join(&tenant).unwrap();
     let old = Identity::load(phs.state()).unwrap();
-    let new = runtime().block_on(renew::renew(phs.state(), &old, &means(), &process())).unwrap();
+    let new =
+        runtime().block_on(renew::renew(phs.state(), &old, &[], &means(), &process())).unwrap().identity;
     assert_eq!((new.agent, &new.domain_sid), (old.agent, &old.domain_sid));
     assert_ne!(new.certificate, old.certificate);
     assert_eq!(Identity::load(phs.state()).unwrap().certificate, new.certificate);
@@ -39,11 +40,15 @@ fn a_renewal_brings_a_new_key_and_the_old_certificate_is_not_needed_any_more() {
     // A certificate that is due is renewed by whoever asks; one that is fresh is left alone.
     let later = old.not_before + (old.not_after - old.not_before) / 2;
     let soon = old.not_before + 60;
-    let fresh =
-        runtime().block_on(renew::renew_if_due(phs.state(), new, &means(), &process(), soon)).unwrap();
+    let fresh = runtime()
+        .block_on(renew::renew_if_due(phs.state(), new, &[], &means(), &process(), soon))
+        .unwrap()
+        .identity;
     let certificate = fresh.certificate.clone();
-    let due =
-        runtime().block_on(renew::renew_if_due(phs.state(), fresh, &means(), &process(), later)).unwrap();
+    let due = runtime()
+        .block_on(renew::renew_if_due(phs.state(), fresh, &[], &means(), &process(), later))
+        .unwrap()
+        .identity;
     assert_ne!(due.certificate, certificate);
     phs.once(&[]).unwrap().expect_code(0);
 }
@@ -60,7 +65,7 @@ fn a_revoked_agent_is_not_renewed_and_keeps_what_it_has() {
     assert!(!enrolled.approved);
     let old = enrolled.identity;
     tenant.run(&["agents", "revoke", &old.agent.to_string()], None).unwrap().expect_code(0);
-    let refused = runtime().block_on(renew::renew(&state, &old, &means(), &process())).unwrap_err();
+    let refused = runtime().block_on(renew::renew(&state, &old, &[], &means(), &process())).unwrap_err();
     assert!(matches!(&refused, AgentError::Refused(p) if p.code == ProblemCode::AgentRevoked), "{refused}");
     assert_eq!(Identity::load(&state).unwrap().certificate, old.certificate);
     assert!(!state.join("identity.new").exists());

@@ -187,8 +187,8 @@ impl Job<'_> {
         if !self.dry_run {
             let means = means(config)?;
             let renewing =
-                renew::renew_if_due(&config.state_directory, identity, &means, self.process, self.now);
-            identity = runtime.block_on(renewing)?;
+                renew::renew_if_due(&config.state_directory, identity, &[], &means, self.process, self.now);
+            identity = runtime.block_on(renewing)?.identity;
             let other = |shown: &Vec<u8>| shown[..] != *identity.certificate;
             if sends && kept.sender.as_ref().is_none_or(|(_, shown)| other(shown)) {
                 let client = Client::through(&identity.url, tls::enrolled(&identity)?, means.proxy)?;

@@ -55,6 +55,7 @@ impl Links {
         let mut talk = Talk { links: &self, shown, node, number, connection: Uuid::new_v4() };
         let ended = talk.run(&mut socket, draining).await;
         self.board.change(|status| drop(status.links.remove(&number)));
+        self.nodes.send_modify(|known| known.ended(number, Instant::now()));
         let _ = tokio::time::timeout(Duration::from_millis(500), socket.close(None)).await;
         (ended, began.elapsed())
     }
@@ -120,8 +121,8 @@ impl Talk<'_> {
                             return Ended::Broken(error);
                         }
                     }
-                    Output::Welcomed { nodes, by_sid } => self.welcomed(nodes, by_sid),
-                    Output::Nodes(nodes) => self.learn(nodes),
+                    Output::Welcomed { nodes, by_sid } => self.welcomed(&nodes, by_sid),
+                    Output::Nodes(nodes) => self.learn(&nodes),
                     Output::Validate { sign_in, by } => self.validate(sign_in, by, settle.clone()),
                     Output::Change { change, by } => self.change(change, by, settle.clone()),
                     Output::Close(why) => return Ended::Closed(why),
@@ -166,28 +167,19 @@ impl Talk<'_> {
         }
     }
 
-    fn welcomed(&self, nodes: Vec<String>, by_sid: bool) {
+    fn welcomed(&self, nodes: &[String], by_sid: bool) {
         tracing::info!(node = self.node, "connected to the tenant");
         if !by_sid {
             tracing::warn!(node = self.node, "{OLDER_TENANT}");
         }
         let status = LinkStatus { node: self.node.clone(), since: unix_now(), older: !by_sid };
-        self.links.board.change(|board| {
-            board.trouble = None;
-            board.links.insert(self.number, status);
-        });
+        self.links.board.connected(self.number, status);
         self.learn(nodes);
     }
 
     /// The tenant sent its nodes.
-    fn learn(&self, nodes: Vec<String>) {
-        if !nodes.is_empty() {
-            self.links.nodes.send_if_modified(|known| {
-                let changed = *known != nodes;
-                *known = nodes;
-                changed
-            });
-        }
+    fn learn(&self, nodes: &[String]) {
+        self.links.nodes.send_modify(|known| known.named(self.number, &self.node, nodes, Instant::now()));
     }
 
     fn validate(&self, sign_in: Box<SignInRequest>, by: Instant, settle: mpsc::Sender<(Uuid, Settled)>) {

@@ -48,8 +48,8 @@ fn a_tenant_that_was_lost_is_restored_and_after_the_next_cycle_it_misses_nothing
     let process = Arc::new(ProcessKey::generate().unwrap());
     while identity.not_after <= first.not_after {
         let means = enroll::Means::default();
-        let renewal = renew::renew(road.phs.state(), &identity, &means, &process);
-        identity = runtime.block_on(renewal).unwrap();
+        let renewal = renew::renew(road.phs.state(), &identity, &[], &means, &process);
+        identity = runtime.block_on(renewal).unwrap().identity;
     }
 
     lose(&road);
