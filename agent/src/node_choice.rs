@@ -13,8 +13,6 @@ use uuid::Uuid;
 #[derive(Debug)]
 pub struct NodeChoice {
     state_directory: PathBuf,
-    /// Whether what is learned is stored. A preflight stores nothing.
-    stores: bool,
     choice: Mutex<Choice>,
 }
 
@@ -31,12 +29,13 @@ struct Choice {
 impl NodeChoice {
     /// A choice that stores what it learns under this state directory. [`Self::follow`] comes before all else.
     pub fn new(state_directory: &Path) -> Self {
-        Self { state_directory: state_directory.to_owned(), stores: true, choice: Mutex::default() }
+        Self { state_directory: state_directory.to_owned(), choice: Mutex::default() }
     }
 
-    /// The same, which stores nothing.
-    pub fn without_storing(state_directory: &Path) -> Self {
-        Self { stores: false, ..Self::new(state_directory) }
+    /// A choice of this node alone, for a preflight: it learns nothing.
+    pub fn only(node: &str) -> Self {
+        let choice = Choice { identity: None, nodes: vec![node.to_owned()], at: 0 };
+        Self { state_directory: PathBuf::new(), choice: Mutex::new(choice) }
     }
 
     /// Reads the stored nodes if this is another identity than before.
@@ -53,8 +52,7 @@ impl NodeChoice {
     pub fn learn<'a>(&self, urls: impl IntoIterator<Item = &'a str>) {
         let mut choice = self.lock();
         let Some((agent, enrolled_at)) = choice.identity.clone() else { return };
-        let learned =
-            if self.stores { nodes::learn(&self.state_directory, agent, urls) } else { nodes::usable(urls) };
+        let learned = nodes::learn(&self.state_directory, agent, urls);
         if !learned.is_empty() {
             choice.replace(in_order(&enrolled_at, &learned));
         }
@@ -115,9 +113,9 @@ mod tests {
         let learned: Vec<String> = learned.iter().map(|url| (*url).to_owned()).collect();
         let nodes = in_order(enrolled_at, &learned);
         let identity = Some((Uuid::nil(), enrolled_at.to_owned()));
-        let choice = NodeChoice::without_storing(Path::new("/nowhere"));
-        *choice.lock() = Choice { identity, nodes, at: 0 };
-        choice
+        // Nothing can be stored there, which changes nothing.
+        let state_directory = PathBuf::from("/nowhere");
+        NodeChoice { state_directory, choice: Mutex::new(Choice { identity, nodes, at: 0 }) }
     }
 
     #[test]

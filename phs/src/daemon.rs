@@ -23,8 +23,8 @@ use crate::mirror::{Mirror, StateError};
 use crate::progress::{Lines, Witness};
 use crate::read::watch::{Seen, watch};
 use crate::stop::Stop;
-use landbridge_agent::ProcessKey;
 use landbridge_agent::backoff::chance;
+use landbridge_agent::{NodeChoice, ProcessKey};
 use landbridge_wire::problem::Who;
 use std::path::Path;
 use std::sync::Arc;
@@ -72,6 +72,8 @@ struct Running<'a> {
     daemon: Daemon<'a>,
     mirror: Mirror,
     process: Arc<ProcessKey>,
+    /// The tenant's nodes, and the one in use.
+    nodes: Arc<NodeChoice>,
     board: Arc<Board>,
     schedule: Schedule,
     /// Ends the thread that writes the status, and the metrics.
@@ -94,6 +96,8 @@ impl<'a> Running<'a> {
         let mirror = Mirror::open(&config.state_directory)?;
         // 2. The status, and the schedule, which counts from the last full compare.
         let process = Arc::new(ProcessKey::generate()?);
+        let nodes = Arc::new(NodeChoice::new(&config.state_directory));
+        nodes.follow(&identity);
         let compared_at = cycle::compared_at(&mirror)?;
         let started_at = now();
         let status = Status {
@@ -120,14 +124,15 @@ impl<'a> Running<'a> {
         if let Some(address) = config.metrics.listen {
             metrics::serve(runtime, address, board.clone(), reporting.clone(), *now)?;
         }
-        report(board.clone(), reporting.clone(), *now)?;
+        report(board.clone(), nodes.clone(), reporting.clone(), *now)?;
         let watching = start_watch(&daemon, &board, None)?;
-        let beating = start_heartbeats(&daemon, &board, &process);
+        let beating = start_heartbeats(&daemon, &board, &process, &nodes);
         info!(domain = config.directory.domain, staging = config.staging, "started");
         Ok(Self {
             daemon,
             mirror,
             process,
+            nodes,
             board,
             schedule,
             reporting,
@@ -174,7 +179,7 @@ impl<'a> Running<'a> {
         if wake.is_reload() && self.reload() {
             self.watch_again(None)?;
             self.beating.raise();
-            self.beating = start_heartbeats(&self.daemon, &self.board, &self.process);
+            self.beating = start_heartbeats(&self.daemon, &self.board, &self.process, &self.nodes);
             (self.kept, self.last_read) = (Kept::default(), None);
         }
         // 2. The DC that is read does not answer: the next cycle, at once, reads another.
@@ -234,6 +239,7 @@ impl<'a> Running<'a> {
             stop,
             witness: &witness,
             process: &self.process,
+            nodes: &self.nodes,
             full: work == Work::All,
             dry_run: false,
             confirmed: confirmation.map(|confirmation| confirmation.accounts),
@@ -334,7 +340,12 @@ fn start_watch(daemon: &Daemon<'_>, board: &Arc<Board>, read: Option<String>) ->
 }
 
 /// Starts the heartbeats. While staging, nothing is sent. Raise what is returned to end them.
-fn start_heartbeats(daemon: &Daemon<'_>, board: &Arc<Board>, process: &Arc<ProcessKey>) -> Stop {
+fn start_heartbeats(
+    daemon: &Daemon<'_>,
+    board: &Arc<Board>,
+    process: &Arc<ProcessKey>,
+    nodes: &Arc<NodeChoice>,
+) -> Stop {
     let Daemon { config, runtime, now, .. } = daemon;
     board.change(|status| status.heartbeat_at = None);
     if config.staging {
@@ -344,6 +355,7 @@ fn start_heartbeats(daemon: &Daemon<'_>, board: &Arc<Board>, process: &Arc<Proce
         state_directory: config.state_directory.clone(),
         proxy: config.tenant.clone(),
         process: process.clone(),
+        nodes: nodes.clone(),
         board: board.clone(),
         now: *now,
     };
@@ -430,7 +442,7 @@ impl Witness for Pulse<'_> {
 }
 
 /// Starts the thread that writes the status file and, unless the cycle hangs, notifies systemd's watchdog.
-fn report(board: Arc<Board>, stop: Stop, now: fn() -> i64) -> Result<(), PhsError> {
+fn report(board: Arc<Board>, nodes: Arc<NodeChoice>, stop: Stop, now: fn() -> i64) -> Result<(), PhsError> {
     let reporting = move || {
         let notify = |states: &[sd_notify::NotifyState<'_>]| {
             let _ = sd_notify::notify(states);
@@ -438,6 +450,7 @@ fn report(board: Arc<Board>, stop: Stop, now: fn() -> i64) -> Result<(), PhsErro
         notify(&[sd_notify::NotifyState::Ready]);
         while !stop.is_raised() {
             board.count_requests(now());
+            board.change(|status| status.nodes = nodes.all());
             board.write(now());
             if board.stands() < HANGS {
                 notify(&[sd_notify::NotifyState::Watchdog]);

@@ -10,6 +10,7 @@ pub mod report;
 use crate::config::{Config, ConfigError, DirectoryConfig};
 use crate::cycle::send::UploadApi;
 use crate::cycle::warnings::{self, NO_HASH};
+use crate::daemon::status::Status;
 use crate::error::PhsError;
 use crate::mirror::{self, Bounds, FlawCounts, Mirror, StateError};
 use crate::qualify::privileged::protected_groups;
@@ -21,9 +22,10 @@ use crate::read::session::{Session, Singles};
 use crate::scope::Scope;
 use controllers::{Look, Wrong};
 use held_back::HeldBack;
-use landbridge_agent::Identity;
 use landbridge_agent::error::must_act;
+use landbridge_agent::node_choice::in_order;
 use landbridge_agent::renew::{self, Due};
+use landbridge_agent::{Identity, nodes, status};
 use landbridge_drsr::drs::change::SealedNtHash;
 use landbridge_drsr::drs::sid::Sid;
 use landbridge_wire::bounded::Text;
@@ -54,8 +56,8 @@ pub struct Finding {
     pub exit_code: u8,
 }
 
-/// Connects to the tenant with an identity.
-pub type ConnectTenant<'a> = dyn FnMut(&Identity) -> Result<Box<dyn UploadApi>, PhsError> + 'a;
+/// Connects to a node of the tenant with an identity.
+pub type ConnectTenant<'a> = dyn FnMut(&Identity, &str) -> Result<Box<dyn UploadApi>, PhsError> + 'a;
 
 /// Checks everything that a cycle needs, and that the account has no excess rights. `now` returns seconds since 1970.
 pub fn check(
@@ -74,7 +76,7 @@ pub fn check(
         findings.directory(config, connection, domain.as_ref());
     }
     if let Some(identity) = &identity {
-        findings.tenant(identity, instance, connect);
+        findings.tenant(config, identity, (instance, now()), connect);
     }
     findings.0
 }
@@ -506,11 +508,41 @@ impl Findings {
         Ok(())
     }
 
-    fn tenant(&mut self, identity: &Identity, instance: Uuid, connect: &mut ConnectTenant<'_>) {
+    /// Whether the tenant takes uploads, at each of its nodes. One node that does is enough for a cycle.
+    fn tenant(
+        &mut self,
+        config: &Config,
+        identity: &Identity,
+        (instance, now): (Uuid, i64),
+        connect: &mut ConnectTenant<'_>,
+    ) {
+        // 1. A hello to each node.
         let hello = Hello { instance, domain_sid: Text::cut(&identity.domain_sid) };
-        match connect(identity).and_then(|mut tenant| tenant.hello(&hello)) {
-            Ok(_) => self.ok("tenant", format!("{} takes uploads from this agent", identity.url)),
-            Err(error) => self.fail("tenant", error),
+        let stored = nodes::load(&config.state_directory, identity);
+        let nodes = if stored.is_empty() { in_order(&identity.url, &[]) } else { stored };
+        let mut answers = Vec::new();
+        for node in nodes {
+            let answer = connect(identity, &node).and_then(|mut tenant| tenant.hello(&hello));
+            answers.push((node, answer));
+        }
+        // 2. The node that the running daemon sends its requests to.
+        let running: Option<Status> = status::read(&config.state_directory);
+        let running = running.filter(|status| status.is_alive(now));
+        let in_use = running.and_then(|status| status.nodes.into_iter().next());
+        // 3. A node that fails beside one that works is a warning.
+        let one_works = answers.iter().any(|(_, answer)| answer.is_ok());
+        for (node, answer) in answers {
+            match answer {
+                Ok(_) if in_use.as_ref() == Some(&node) => {
+                    self.ok("tenant", format!("{node} takes uploads from this agent, and is in use"));
+                }
+                Ok(_) => self.ok("tenant", format!("{node} takes uploads from this agent")),
+                Err(error) if one_works => {
+                    let must = must_act(error.who());
+                    self.warn("tenant", format!("{error} ({must}); another node takes uploads"));
+                }
+                Err(error) => self.fail("tenant", error),
+            }
         }
     }
 }

@@ -11,7 +11,7 @@ use crate::error::PhsError;
 use crate::mirror::{Mirror, StateError};
 use crate::progress::{Lines, Screen, Witness};
 use clap::Args;
-use landbridge_agent::{ProcessKey, status};
+use landbridge_agent::{NodeChoice, ProcessKey, status};
 use std::io::{self, IsTerminal as _};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -66,6 +66,7 @@ impl Once {
             Box::new(Lines::new(Duration::from_secs(5)))
         };
         let process = Arc::new(ProcessKey::generate()?);
+        let nodes = Arc::new(NodeChoice::new(&config.state_directory));
         let mut job = Job {
             config,
             mirror: &mirror,
@@ -73,6 +74,7 @@ impl Once {
             stop: &stop,
             witness: witness.as_ref(),
             process: &process,
+            nodes: &nodes,
             full: self.full,
             dry_run: self.dry_run,
             confirmed: self.confirm_removals,

@@ -13,11 +13,11 @@ use crate::mirror::Mirror;
 use crate::read::pull::Reading;
 use crate::read::session::Session;
 use landbridge_agent::config::ConfigError;
-use landbridge_agent::http::Client;
 use landbridge_agent::key::{self, FileError};
-use landbridge_agent::{Identity, tls};
+use landbridge_agent::{Identity, NodeChoice, NodeClient};
 use landbridge_host::clock_text;
 use std::path::Path;
+use std::sync::Arc;
 use uuid::Uuid;
 
 /// `check`. With `report`, a file that must not exist yet is written as well.
@@ -32,8 +32,9 @@ pub fn check(file: &Path, config: &Config, json: bool, report: Option<&Path>) ->
         .into());
     }
     let (runtime, stop) = runtime()?;
-    let mut connect = |identity: &Identity| -> Result<Box<dyn UploadApi>, PhsError> {
-        let client = Client::through(&identity.url, tls::enrolled(identity)?, config.tenant.open()?)?;
+    let mut connect = |identity: &Identity, node: &str| -> Result<Box<dyn UploadApi>, PhsError> {
+        let only = Arc::new(NodeChoice::only(node));
+        let client = NodeClient::new(&only, identity, config.tenant.open()?)?;
         Ok(Box::new(Sender::new(client, runtime.handle().clone(), stop.clone())))
     };
     let findings = check::check(file, config, Uuid::nil(), now, &mut connect);

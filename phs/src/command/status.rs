@@ -73,6 +73,12 @@ fn print(status: &Status, key: &str, now: i64) -> Result<(), PhsError> {
     if let Some(at) = status.compared_at {
         say(&format!("last full compare {} min ago", ago(at) / 60))?;
     }
+    if let [in_use, others @ ..] = &status.nodes[..] {
+        say(&format!("requests go to {in_use}"))?;
+        if !others.is_empty() {
+            say(&format!("  and to the next of these when it cannot be reached: {}", others.join(", ")))?;
+        }
+    }
     if let Some(at) = status.heartbeat_at {
         say(&format!("the tenant answered a heartbeat {} s ago", ago(at)))?;
     }

@@ -12,8 +12,7 @@ use crate::read::distrust::{self, Distrusted};
 use crate::read::pull::{Error, PullError};
 use crate::read::session::{Session, another_may_serve, invocation_id};
 use crate::stop::Stop;
-use landbridge_agent::http::Client;
-use landbridge_agent::{Identity, ProcessKey, enroll, renew, tls};
+use landbridge_agent::{Identity, NodeChoice, NodeClient, ProcessKey, enroll, renew};
 use landbridge_drsr::drs::sid::Sid;
 use std::sync::Arc;
 use tokio::runtime::Handle;
@@ -41,6 +40,8 @@ pub struct Job<'a> {
     pub witness: &'a dyn Witness,
     /// The key of this process.
     pub process: &'a Arc<ProcessKey>,
+    /// The tenant's nodes, and the one in use.
+    pub nodes: &'a Arc<NodeChoice>,
     /// Compare everything.
     pub full: bool,
     /// Send nothing, and have the DC withhold all passwords.
@@ -182,16 +183,20 @@ impl Job<'_> {
         let Self { config, runtime, .. } = *self;
         let mut identity = identity(config)?;
         let domain = domain(&identity)?;
+        self.nodes.follow(&identity);
         let sends = !self.dry_run && !config.staging;
         // The certificate is renewed also while staging, where nothing is sent yet.
         if !self.dry_run {
             let means = means(config)?;
+            let (state_directory, nodes) = (&config.state_directory, self.nodes.all());
             let renewing =
-                renew::renew_if_due(&config.state_directory, identity, &[], &means, self.process, self.now);
-            identity = runtime.block_on(renewing)?.identity;
+                renew::renew_if_due(state_directory, identity, &nodes, &means, self.process, self.now);
+            let renewed = runtime.block_on(renewing)?;
+            self.nodes.learn(renewed.nodes.iter().map(String::as_str));
+            identity = renewed.identity;
             let other = |shown: &Vec<u8>| shown[..] != *identity.certificate;
             if sends && kept.sender.as_ref().is_none_or(|(_, shown)| other(shown)) {
-                let client = Client::through(&identity.url, tls::enrolled(&identity)?, means.proxy)?;
+                let client = NodeClient::new(self.nodes, &identity, means.proxy)?;
                 let client = client.proving(self.process.clone(), identity.agent);
                 let sender = Sender::new(client, runtime.clone(), self.stop.clone());
                 kept.sender = Some((sender, identity.certificate.to_vec()));

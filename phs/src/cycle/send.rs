@@ -1,17 +1,20 @@
 //! The way to the tenant: hello, offer, upload. Besides `read/`, the only file of phs that opens a connection.
 //!
 //! A request is repeated for a limited time when nobody has to act: the connection was lost, the tenant restarts or
-//! is at a limit. Every request may arrive twice without harm.
+//! is at a limit. A tenant of several nodes receives it at one node after the other, the last that worked first. Every
+//! request may arrive twice without harm.
 //! Before it on the road: `rehash`. After it: the tenant.
 
 use crate::error::PhsError;
 use crate::stop::Stop;
+use landbridge_agent::NodeClient;
 use landbridge_agent::backoff::{Backoff, chance};
-use landbridge_agent::http::Client;
+use landbridge_agent::failover::{Failover, NextAttempt};
+use landbridge_wire::bounded::Text;
 use landbridge_wire::upload::{Hello, Offer, Receipt, Upload, Wanted};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
 use tracing::{instrument, warn};
 
@@ -27,7 +30,7 @@ pub trait UploadApi {
 
 /// The tenant over HTTPS.
 pub struct Sender {
-    client: Client,
+    client: NodeClient,
     runtime: Handle,
     stop: Stop,
 }
@@ -43,7 +46,7 @@ const WAITS: u32 = 10;
 
 impl Sender {
     /// Sends through `client`, whose IO runs on `runtime`.
-    pub fn new(client: Client, runtime: Handle, stop: Stop) -> Self {
+    pub fn new(client: NodeClient, runtime: Handle, stop: Stop) -> Self {
         Self { client, runtime, stop }
     }
 
@@ -54,7 +57,8 @@ impl Sender {
         request: &Q,
         waits: u32,
     ) -> Result<A, PhsError> {
-        let mut backoff = Backoff::new(FIRST_WAIT, LONGEST_WAIT, waits);
+        let backoff = Backoff::new(FIRST_WAIT, LONGEST_WAIT, waits);
+        let mut failover = Failover::new(backoff, self.client.nodes().all().len());
         let (client, stop) = (&mut self.client, &self.stop);
         self.runtime.block_on(async {
             loop {
@@ -66,10 +70,16 @@ impl Sender {
                     Ok(response) => return Ok(response),
                     Err(error) => error,
                 };
-                let wait =
-                    if error.passes_by_itself() { backoff.wait(chance(), error.retry_after()) } else { None };
-                let Some(wait) = wait else { return Err(error.into()) };
-                warn!(%error, wait_ms = wait.as_millis(), "the tenant does not answer; trying again");
+                let wait = match failover.after(&error, chance(), Instant::now()) {
+                    NextAttempt::GiveUp => return Err(error.into()),
+                    NextAttempt::Same(wait) => wait,
+                    NextAttempt::Other(wait) => {
+                        client.leave();
+                        wait
+                    }
+                };
+                let next = client.nodes().present();
+                warn!(%error, next, wait_ms = wait.as_millis(), "the tenant does not answer; trying again");
                 tokio::select! {
                     () = tokio::time::sleep(wait) => {}
                     () = stop.raised() => return Err(PhsError::Interrupted),
@@ -81,7 +91,9 @@ impl Sender {
 
 impl UploadApi for Sender {
     fn hello(&mut self, hello: &Hello) -> Result<Receipt, PhsError> {
-        self.post("/v1/upload/hello", hello, HELLO_WAITS)
+        let receipt: Receipt = self.post("/v1/upload/hello", hello, HELLO_WAITS)?;
+        self.client.nodes().learn(receipt.nodes.as_slice().iter().map(Text::as_str));
+        Ok(receipt)
     }
 
     fn offer(&mut self, offer: &Offer) -> Result<Wanted, PhsError> {

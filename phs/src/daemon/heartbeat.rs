@@ -5,9 +5,8 @@
 
 use crate::daemon::status::Board;
 use crate::stop::Stop;
-use landbridge_agent::http::Client;
 use landbridge_agent::proxy::ProxyConfig;
-use landbridge_agent::{AgentError, Identity, ProcessKey, tls};
+use landbridge_agent::{AgentError, Identity, NodeChoice, NodeClient, ProcessKey};
 use landbridge_wire::bounded::Text;
 use landbridge_wire::problem::ProblemCode;
 use landbridge_wire::upload::{HEARTBEAT, HEARTBEAT_FROM, Hello, PhsHeartbeat, Receipt};
@@ -36,6 +35,8 @@ pub(super) struct Heartbeats {
     pub(super) proxy: ProxyConfig,
     /// The key of this process.
     pub(super) process: Arc<ProcessKey>,
+    /// The tenant's nodes, and the one in use, to which heartbeats go as well.
+    pub(super) nodes: Arc<NodeChoice>,
     /// Shows when the last heartbeat was answered.
     pub(super) board: Arc<Board>,
     /// The clock: seconds since 1970.
@@ -44,7 +45,7 @@ pub(super) struct Heartbeats {
 
 /// The way to the tenant.
 struct TenantLine {
-    client: Client,
+    client: NodeClient,
     certificate: Vec<u8>,
     domain_sid: String,
     read_at: Instant,
@@ -93,12 +94,18 @@ impl Heartbeats {
                 }
                 Ok(Err(error)) => {
                     let asks = line.as_ref().is_none_or(|line: &TenantLine| !line.accepted);
+                    if error.is_of_one_node() {
+                        leave(&mut line);
+                    }
                     if asks && !error.passes_by_itself() {
                         sleep(ASK_AGAIN).await;
                     }
                     error.to_string()
                 }
-                Err(_) => format!("no answer within {} s", PATIENCE.as_secs()),
+                Err(_) => {
+                    leave(&mut line);
+                    format!("no answer within {} s", PATIENCE.as_secs())
+                }
             };
             // The same reason is logged once.
             if reported.as_ref() == Some(&why) {
@@ -142,7 +149,8 @@ impl Heartbeats {
     }
 
     fn line(&self, identity: &Identity) -> Result<TenantLine, AgentError> {
-        let client = Client::through(&identity.url, tls::enrolled(identity)?, self.proxy.open()?)?;
+        self.nodes.follow(identity);
+        let client = NodeClient::new(&self.nodes, identity, self.proxy.open()?)?;
         Ok(TenantLine {
             client: client.proving(self.process.clone(), identity.agent),
             certificate: identity.certificate.to_vec(),
@@ -150,5 +158,12 @@ impl Heartbeats {
             read_at: Instant::now(),
             accepted: false,
         })
+    }
+}
+
+/// The next heartbeat goes to the next node of the tenant, if it has several; so does the next request of a cycle.
+fn leave(line: &mut Option<TenantLine>) {
+    if let Some(line) = line {
+        line.client.leave();
     }
 }

@@ -51,6 +51,9 @@ pub struct Status {
     /// When the tenant last answered a heartbeat. None: no heartbeat was answered yet, or none is sent.
     #[serde(default)]
     pub heartbeat_at: Option<i64>,
+    /// The URLs of the tenant's nodes, in the order in which they are tried. Requests go to the first.
+    #[serde(default)]
+    pub nodes: Vec<String>,
     /// The last complete cycle.
     pub complete: Option<Complete>,
     /// When the last full compare ended.
