@@ -135,7 +135,10 @@ impl Links {
             leaving.retain(|task| !task.is_finished());
             let gone = slots.extract_if(.., |slot, _| !wanted.contains(slot));
             leaving.extend(gone.map(|((node, _), slot)| {
-                tracing::info!(node, "this connection is left: the tenant does not name the node any more");
+                tracing::info!(
+                    node,
+                    "a connection is drained: its node is no longer named, or one connection to it is enough"
+                );
                 let _ = slot.leave.send(true);
                 slot.task
             }));

@@ -16,6 +16,7 @@ pub mod dovecot;
 pub mod edits;
 mod error;
 pub mod fake_dns;
+pub mod forwarder;
 pub mod full_backlog;
 pub mod haproxy;
 pub mod lying_agent;

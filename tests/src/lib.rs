@@ -23,6 +23,7 @@
 //! - `src/lab/phs.rs`: a real phs
 //! - `src/lab/pta_agent.rs`: a real pta-agent
 //! - `src/lab/fake_dns.rs`: a DNS server that knows one domain's controllers
+//! - `src/lab/forwarder.rs`: a further address of a server, until it is dropped
 //! - `src/lab/full_backlog.rs`: a fake of addresses that take no connection
 //! - `src/lab/protected_site.rs`: an Apache with a small web application behind mod_auth_openidc
 //! - `src/lab/browser.rs`: a real Chromium

@@ -35,7 +35,7 @@ fn a_renewal_brings_a_new_key_and_the_old_certificate_is_not_needed_any_more() {
     assert_ne!(new.certificate, old.certificate);
     assert_eq!(Identity::load(phs.state()).unwrap().certificate, new.certificate);
     let keys = std::fs::read_dir(phs.state().join("identity")).unwrap().count();
-    assert_eq!(keys, 2, "identity.json and one key");
+    assert_eq!(keys, 3, "identity.json, one key, and the tenant's nodes");
     phs.once(&[]).unwrap().expect_code(0);
     // A certificate that is due is renewed by whoever asks; one that is fresh is left alone.
     let later = old.not_before + (old.not_after - old.not_before) / 2;

@@ -17,9 +17,10 @@ use landbridge_tenant_core::agents::certificate_names::Shown;
 use landbridge_wire::bounded::{Blob, List, Text};
 use landbridge_wire::change::{ChangeOutcome, ChangeRequest};
 use landbridge_wire::frame;
+use landbridge_wire::nodes::{NodeUrls, node_urls};
 use landbridge_wire::signin::{
-    AT_BOUND, BY_SID, Decline, DirectoryVerdict, FromAgent, FromTenant, Heartbeat, Hello, SignInRequest,
-    Welcome,
+    AT_BOUND, BY_SID, Decline, DirectoryVerdict, FromAgent, FromTenant, Heartbeat, Hello, NodesChanged,
+    SignInRequest, Welcome,
 };
 use rustls::RootCertStore;
 use rustls::ServerConfig;
@@ -29,7 +30,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Runtime;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio_rustls::TlsAcceptor;
 use tokio_tungstenite::accept_async;
 use tokio_tungstenite::tungstenite::Message;
@@ -84,6 +85,8 @@ type Agents = Arc<Mutex<HashMap<Uuid, Vec<mpsc::Sender<Request>>>>>;
 #[derive(Debug)]
 pub struct LyingTenant {
     agents: Agents,
+    /// The nodes that it names.
+    nodes: watch::Sender<NodeUrls>,
     runtime: Runtime,
 }
 
@@ -113,18 +116,25 @@ impl LyingTenant {
         let connected = Agents::default();
         let acceptor = TlsAcceptor::from(Arc::new(tls));
         let into = connected.clone();
+        let (nodes, named) = watch::channel(NodeUrls::default());
         runtime.spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                tokio::spawn(attend(acceptor.clone(), stream, name, of_this_version, into.clone()));
+                let (into, named) = (into.clone(), named.clone());
+                tokio::spawn(attend(acceptor.clone(), stream, name, of_this_version, (into, named)));
             }
         });
-        let lying = Self { agents: connected, runtime };
+        let lying = Self { agents: connected, nodes, runtime };
         for agent in agents {
             let id = agent_id(agent)?;
             let held = || lock(&lying.agents).get(&id).is_some_and(|links| !links.is_empty());
             wait_until("an agent at the lying tenant", 30, held, String::new)?;
         }
         Ok(lying)
+    }
+
+    /// Names these nodes from now on, to the agents that are connected as well.
+    pub fn set_nodes(&self, urls: &[String]) {
+        self.nodes.send_replace(node_urls(urls.to_vec()));
     }
 
     /// Requests of this agent whether this is the account's password. What it says, and after what time;
@@ -222,7 +232,13 @@ struct Open {
 }
 
 /// Serves one connection of an agent until it ends.
-async fn attend(tls: TlsAcceptor, stream: TcpStream, tenant: Uuid, of_this_version: bool, agents: Agents) {
+async fn attend(
+    tls: TlsAcceptor,
+    stream: TcpStream,
+    tenant: Uuid,
+    of_this_version: bool,
+    (agents, mut nodes): (Agents, watch::Receiver<NodeUrls>),
+) {
     let _ = stream.set_nodelay(true);
     let Ok(stream) = tls.accept(stream).await else { return };
     let certificates = stream.get_ref().1.peer_certificates().unwrap_or_default();
@@ -242,7 +258,7 @@ async fn attend(tls: TlsAcceptor, stream: TcpStream, tenant: Uuid, of_this_versi
                         lock(&agents).entry(shown.name.agent).or_default().push(sender.clone());
                         let known = [AT_BOUND, BY_SID].into_iter().filter(|_| of_this_version).map(Text::cut);
                         let abilities = List::new(known.collect()).unwrap_or_default();
-                        Some(FromTenant::Welcome(Welcome { nodes: List::default(), abilities }))
+                        Some(FromTenant::Welcome(Welcome { nodes: nodes.borrow_and_update().clone(), abilities }))
                     }
                     Ok(FromAgent::Answer(answer)) => {
                         if let Some(open) = open.remove(&answer.request) {
@@ -275,6 +291,10 @@ async fn attend(tls: TlsAcceptor, stream: TcpStream, tenant: Uuid, of_this_versi
                 Some(Ok(_)) => None,
                 Some(Err(_)) | None => return,
             },
+            Ok(()) = nodes.changed(), if !connection.is_nil() => {
+                let nodes = nodes.borrow_and_update().clone();
+                Some(FromTenant::Nodes(NodesChanged { nodes }))
+            }
             _ = beats.tick() => {
                 let late = |open: &Open| open.sent.elapsed() > Duration::from_secs(11);
                 for (_, open) in open.extract_if(|_, open| late(open)) {

@@ -10,6 +10,7 @@ mod ldap_times;
 mod ldaps;
 mod lockout;
 mod lying_tenant;
+mod nodes;
 mod outages;
 mod proxies;
 mod silence;

@@ -18,6 +18,7 @@ mod lockout;
 mod memory;
 mod names;
 mod never_carried;
+mod nodes;
 mod objects;
 mod odd_names;
 mod odd_objects;
