@@ -146,6 +146,7 @@
 //! - `tests/pta/copied.rs`: a copy of an agent's disk beside the agent, and what is none
 //! - `tests/pta/attacks.rs`: identities used twice, agents revoked, controllers that must not be trusted
 //! - `tests/pta/lying_tenant.rs`: a lying tenant locks no account, and learns nothing of a protected one
+//! - `tests/pta/nodes.rs`: which nodes of a tenant an agent connects to, and what it remembers of them
 //! - `tests/pta/lockout.rs`: guesses from outside lock no account inside
 //! - `tests/road/main.rs`: password hash sync, end to end: the list of tests
 //! - `tests/road/stage.rs`: shared domains, a tenant and a phs for one test, sign-ins of all accounts
@@ -154,6 +155,7 @@
 //! - `tests/road/assigned.rs`: who is assigned to an application, by the groups of a real directory
 //! - `tests/road/balanced.rs`: a tenant behind a real HAProxy
 //! - `tests/road/never_carried.rs`: accounts that stay in the company, whatever the configuration includes
+//! - `tests/road/nodes.rs`: a tenant of several nodes, of which some are gone, as phs sees it
 //! - `tests/road/lockout.rs`: what a guesser sees
 //! - `tests/road/directory_refusals.rs`: every way in which a DC refuses
 //! - `tests/road/preflight.rs`: what `check` finds, and DCs that DNS names
