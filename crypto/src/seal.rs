@@ -50,6 +50,9 @@ pub struct CellAddress<'a> {
 }
 
 const KEY_PREFIX: &str = "lbsk1.";
+/// What the keys of keyed hashes are made with, and those of texts with a key of their own: none is the other.
+const KEYED_HASH: &[u8] = b"landbridge keyed hash v1";
+const ONE_TEXT: &[u8] = b"landbridge sealed text v1";
 
 impl SealKey {
     /// A new random key.
@@ -89,11 +92,11 @@ impl SealKey {
         if good { Ok(Self { id, key }) } else { Err(SealError::NotAKey) }
     }
 
-    /// The keyed hash of these parts for this purpose. The key of a purpose is a hash under the seal key itself.
-    fn hash(&self, purpose: &str, parts: &[&[u8]]) -> [u8; 32] {
+    /// The keyed hash of these parts for this purpose, of one kind. The key of a purpose is a hash under the seal key itself.
+    fn hash(&self, kind: &[u8], purpose: &str, parts: &[&[u8]]) -> [u8; 32] {
         let of_purpose = self.key.lend(|key| {
             let mut context = hmac::Context::with_key(&hmac::Key::new(hmac::HMAC_SHA256, key));
-            context.update(b"landbridge keyed hash v1");
+            context.update(kind);
             context.update(purpose.as_bytes());
             context.sign()
         });
@@ -109,6 +112,12 @@ impl SealKey {
 
     fn aead(&self) -> Option<LessSafeKey> {
         self.key.lend(|key| UnboundKey::new(&AES_256_GCM, key)).ok().map(LessSafeKey::new)
+    }
+
+    /// The cipher of one text: its key is a keyed hash of the text's name.
+    fn aead_of(&self, purpose: &str, name: &[u8]) -> Option<LessSafeKey> {
+        let key = Zeroizing::new(self.hash(ONE_TEXT, purpose, &[name]));
+        UnboundKey::new(&AES_256_GCM, key.as_slice()).ok().map(LessSafeKey::new)
     }
 }
 
@@ -166,7 +175,7 @@ impl SealKeys {
     /// What was stored under an older key is found by the others. A hash reveals nothing of its parts
     /// without the key, and a hash for one purpose is useless for another.
     pub fn hashes(&self, purpose: &str, parts: &[&[u8]]) -> Vec<[u8; 32]> {
-        self.0.iter().map(|key| key.hash(purpose, parts)).collect()
+        self.0.iter().map(|key| key.hash(KEYED_HASH, purpose, parts)).collect()
     }
 
     /// Whether the value was sealed with the first key. Only its head is read.
@@ -197,6 +206,40 @@ impl SealKeys {
             }
         }
         outcome
+    }
+}
+
+/// What a sealed text has over the plain one, in bytes.
+pub const TEXT_OVERHEAD: usize = TAG;
+
+/// Texts that leave this server and come back soon. Each has a key of its own, made of the first seal key and of its name, so
+/// their number does not wear the seal key out, and the text carries neither a nonce nor the number of a key.
+impl SealKeys {
+    /// Seals a text for one purpose under its name. A name is of one text only: it must be random or counted.
+    pub fn seal_text(&self, purpose: &str, name: &[u8], plain: &[u8]) -> Result<Vec<u8>, SealError> {
+        let key = self.0.first().ok_or(SealError::NoKey)?;
+        let aead = key.aead_of(purpose, name).ok_or(SealError::DoesNotOpen)?;
+        let mut sealed = Vec::with_capacity(plain.len() + TEXT_OVERHEAD);
+        sealed.extend_from_slice(plain);
+        // The key seals this text alone, so one nonce does for all.
+        aead.seal_in_place_append_tag(
+            Nonce::assume_unique_for_key([0; NONCE]),
+            Aad::from(purpose.as_bytes()),
+            &mut sealed,
+        )
+        .map_err(|_| SealError::DoesNotOpen)?;
+        Ok(sealed)
+    }
+
+    /// Opens a text that was sealed for this purpose under this name, with any of the keys. None: it is none, or was changed.
+    pub fn open_text(&self, purpose: &str, name: &[u8], sealed: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+        self.0.iter().find_map(|key| {
+            let mut plain = Zeroizing::new(sealed.to_vec());
+            let (aead, nonce) = (key.aead_of(purpose, name)?, Nonce::assume_unique_for_key([0; NONCE]));
+            let length = aead.open_in_place(nonce, Aad::from(purpose.as_bytes()), &mut plain).ok()?.len();
+            plain.truncate(length);
+            Some(plain)
+        })
     }
 }
 

@@ -151,3 +151,37 @@ proptest! {
         prop_assert!(keys(&[(1, 1)]).open(&HERE, &bytes).is_err());
     }
 }
+
+#[test]
+fn a_sealed_text_opens_for_its_purpose_under_its_name_with_each_key_that_is_there() {
+    let (old, both, new) = (keys(&[(1, 1)]), keys(&[(2, 2), (1, 1)]), keys(&[(2, 2)]));
+    for plain in [b"".as_slice(), b"a code", &[0; 5000]] {
+        let sealed = old.seal_text("code", b"name", plain).unwrap();
+        assert_eq!(sealed.len(), plain.len() + TEXT_OVERHEAD);
+        assert_eq!(old.open_text("code", b"name", &sealed).unwrap().as_slice(), plain);
+        assert_eq!(both.open_text("code", b"name", &sealed).unwrap().as_slice(), plain, "a key was added");
+        assert!(new.open_text("code", b"name", &sealed).is_none(), "its key is gone");
+        assert!(old.open_text("codes", b"name", &sealed).is_none(), "another purpose");
+        assert!(old.open_text("code", b"names", &sealed).is_none(), "another name");
+        assert_ne!(old.seal_text("code", b"other", plain).unwrap(), sealed);
+    }
+    assert_eq!(SealKeys::new(Vec::new()).seal_text("code", b"name", b"").unwrap_err(), SealError::NoKey);
+}
+
+#[test]
+fn a_sealed_text_with_a_flipped_bit_or_a_byte_less_does_not_open() {
+    let keys = keys(&[(1, 1)]);
+    let sealed = keys.seal_text("code", b"name", b"what a code says").unwrap();
+    for bit in 0..sealed.len() * 8 {
+        let mut bent = sealed.clone();
+        bent[bit / 8] ^= 1 << (bit % 8);
+        assert!(keys.open_text("code", b"name", &bent).is_none(), "bit {bit}");
+    }
+    for length in 0..sealed.len() {
+        assert!(keys.open_text("code", b"name", &sealed[..length]).is_none(), "{length} bytes");
+    }
+    // The key of a text is no keyed hash that is stored or shown anywhere.
+    let hash = keys.hashes("code", &[b"name"])[0];
+    let of_hash = SealKeys::new(vec![SealKey::from_bytes(1, hash)]);
+    assert!(of_hash.open_text("code", b"name", &sealed).is_none());
+}
