@@ -69,6 +69,7 @@
 //! - `src/oracle/proxy_header.rs`: for what a balancer sends before TLS
 //! - `src/oracle/oidc_request.rs`: for the query that a browser brings to the issuer
 //! - `src/oracle/oidc_form.rs`: for forms and Basic credentials at the issuer
+//! - `src/oracle/oidc_code.rs`: for the text of a code at the issuer
 //! - `src/oracle/oidc_cookie.rs`: for cookies at the issuer
 //! - `src/oracle/redirect_uri.rs`: for redirect URIs, registered and requested
 //! - `src/bin/demo/main.rs`: `make demo`: its board, and the first act, by digests

@@ -13,6 +13,7 @@ mod krb_error;
 mod ldap_answer;
 mod ldap_request;
 mod ndr_reply;
+mod oidc_code;
 mod oidc_cookie;
 mod oidc_form;
 mod oidc_request;
@@ -36,6 +37,7 @@ pub use krb_error::krb_error;
 pub use ldap_answer::ldap_answer;
 pub use ldap_request::ldap_request;
 pub use ndr_reply::ndr_reply;
+pub use oidc_code::oidc_code;
 pub use oidc_cookie::oidc_cookie;
 pub use oidc_form::oidc_form;
 pub use oidc_request::oidc_request;
@@ -67,6 +69,7 @@ pub const ALL: &[(&str, Oracle)] = &[
     ("ldap_answer", ldap_answer),
     ("ldap_request", ldap_request),
     ("ndr_reply", ndr_reply),
+    ("oidc_code", oidc_code),
     ("oidc_cookie", oidc_cookie),
     ("oidc_form", oidc_form),
     ("oidc_request", oidc_request),

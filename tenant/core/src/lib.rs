@@ -48,6 +48,7 @@
 //! - `provider/own_page.rs`: what a person sees of the own applications, sessions and sign-ins
 //! - `provider/sessions.rs`: people who are signed in at the pages
 //! - `provider/client_assertion.rs`: assertions by which a client proves itself with a key of its own
+//! - `provider/code.rs`: the text of a code: what its grant is made of, sealed
 //! - `provider/grants.rs`: codes and refresh tokens
 //! - `provider/pushed_requests.rs`: authorization requests of which a browser brings the name alone
 //! - `provider/logout_notices.rs`: notices of ended sessions for applications

@@ -10,6 +10,7 @@ mod access_token;
 pub mod claims;
 pub mod client_assertion;
 mod clients;
+pub mod code;
 pub mod device_requests;
 mod grants;
 mod introspection;

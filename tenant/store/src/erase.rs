@@ -34,10 +34,7 @@ pub const TABLES: [(&str, &str); 16] = [
         "id, hash, object, password_set, made_at, seen_at, ends_at, device, address, awaits_until",
     ),
     ("password_changes", "object, stamp, set_at, expected, doubted, wanted_at, changed_at"),
-    (
-        "grants",
-        "id, app, object, session, scopes, nonce, redirect_uri, challenge, signed_in_at, hash, code_until, ends_at",
-    ),
+    ("grants", "id, app, object, session, scopes, nonce, signed_in_at, hash, ends_at"),
     ("logout_notices", "session, app, object, made_at, next_at, tries"),
     (
         "device_requests",

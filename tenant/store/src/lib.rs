@@ -78,7 +78,7 @@
 //! - `tables/spent.rs`: what a client may use once, and has used
 //! - `tables/signing_keys.rs`: the keys that sign tokens, sealed
 //! - `tables/web_sessions.rs`: people who are signed in at the pages
-//! - `tables/grants.rs`: codes and refresh tokens
+//! - `tables/grants.rs`: what codes were redeemed for, and refresh tokens
 //! - `tables/audit.rs`: the audit log
 //! - `tree.rs`: the distinguished names of objects, composed from the containers above them
 //! - `facts.rs`: all facts of a sign-in, in one snapshot

@@ -342,6 +342,7 @@ const STEPS: [&str; 4] = [
     // To version 5: objects have numbers, by which their data is found, and the attributes of an object are packed into
     // one row, see `pack_attributes`. The row of an object says which domain it belongs to, `homes` that of erased ones. The
     // processes that serve are rows.
+    // A code that waits is no row any more, and what only codes needed is gone.
     "CREATE TABLE nodes (
          id            BLOB PRIMARY KEY,
          name          TEXT NOT NULL UNIQUE,
@@ -419,7 +420,11 @@ const STEPS: [&str; 4] = [
          SELECT o.number, d.stamp, d.sealed, d.set_at FROM digests_before d JOIN objects o ON o.object = d.object;
      DROP TABLE signin_names_before;
      DROP TABLE digests_before;
-     DELETE FROM homes WHERE EXISTS (SELECT 1 FROM objects o WHERE o.object = homes.object);",
+     DELETE FROM homes WHERE EXISTS (SELECT 1 FROM objects o WHERE o.object = homes.object);
+     DELETE FROM grants WHERE code_until IS NOT NULL;
+     ALTER TABLE grants DROP COLUMN code_until;
+     ALTER TABLE grants DROP COLUMN redirect_uri;
+     ALTER TABLE grants DROP COLUMN challenge;",
 ];
 
 /// The oldest version that can be upgraded: the first schema.

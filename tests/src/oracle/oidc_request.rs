@@ -13,8 +13,9 @@ const WITH_QUERY: &str = "https://wiki.example.com/cb?tenant=1";
 const LOOPBACK: &str = "http://127.0.0.1/native";
 /// Limit on the number of parameters.
 const MAX_COUNT: usize = 64;
-/// Limit on the bytes of a state and a nonce.
-const MAX_ECHOED: usize = 2048;
+/// Limits on the bytes of a state and of a nonce.
+const MAX_STATE: usize = 2048;
+const MAX_NONCE: usize = 512;
 /// What a client may be answered with.
 const ERRORS: [&str; 6] = [
     "invalid_request",
@@ -93,7 +94,7 @@ fn accepted(request: &Authorization, client: &OidcClient, parameters: &Parameter
     assert_eq!(granted.first(), Some(&"openid"));
     assert!(granted.iter().all(|scope| wanted.contains(scope)), "{granted:?}");
     assert_eq!(nonce.as_deref(), parameters.get("nonce"));
-    assert!(nonce.as_ref().is_none_or(|nonce| nonce.len() <= MAX_ECHOED));
+    assert!(nonce.as_ref().is_none_or(|nonce| nonce.len() <= MAX_NONCE));
     assert_eq!(challenge.as_deref(), parameters.get("code_challenge"));
     assert!(challenge.is_some() || !client.pkce);
     if let Some(challenge) = challenge {
@@ -121,7 +122,7 @@ fn leads(back: &Back, parameters: &Parameters, values: &[(&str, &str)]) {
     };
     assert!([HTTPS, WITH_QUERY, LOOPBACK].contains(&uri) || loopback_port() == Some(true), "{uri}");
     assert_eq!(back.state.as_deref(), parameters.get("state"));
-    assert!(back.state.as_ref().is_none_or(|state| state.len() <= MAX_ECHOED));
+    assert!(back.state.as_ref().is_none_or(|state| state.len() <= MAX_STATE));
     let all = back.parameters(values, ISSUER);
     let Some(to) = back.with_query(&all) else { panic!("{uri} is no URI") };
     assert!(to.starts_with(uri) && to.bytes().all(|byte| byte.is_ascii_graphic()), "{to}");

@@ -167,9 +167,9 @@ impl Provider {
     }
 
     /// Notes that an assertion of this client is used. False: it was used before. Blocks.
-    pub fn use_assertion(&self, client: &Client, used: &UsedAssertion, now: i64) -> Result<bool, StoreError> {
+    pub fn use_assertion(&self, client: &Client, used: &UsedAssertion) -> Result<bool, StoreError> {
         self.store.write_short("client-assertion", |writing| {
-            spent::redeem(writing, (client.app.id, &used.hash), used.ends_at, now)
+            spent::redeem(writing, (client.app.id, &used.hash), used.ends_at)
         })
     }
 }

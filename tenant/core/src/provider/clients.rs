@@ -24,6 +24,14 @@ pub struct Client {
     pub(super) salt: [u8; 32],
 }
 
+impl Client {
+    /// The mark of its registration. A client that was switched off and on again has another one.
+    pub(super) fn registration(&self) -> [u8; 8] {
+        // The salt is random, and as old as the registration.
+        self.salt.first_chunk().copied().unwrap_or_default()
+    }
+}
+
 /// The clients that were read.
 #[derive(Debug, Default)]
 pub(super) struct Clients(Mutex<Read>);

@@ -5,17 +5,16 @@
 //! grant, so a code that is redeemed again is known as such, and ends the grant.
 //! Neighbours: `grants` goes on with the grant; `user_code` has the code that people type.
 
-use super::grants::{GrantWithClaims, is_offline, new_id, parse, text};
+use super::grants::{GrantWithClaims, MAY_NOT_GO_ON, NewRow, new_id, parse, text};
 use super::sessions::{Standing, actor_of, end_one, note_use_in};
 use super::user_code::UserCode;
-use super::{Client, Ending, Granted, NoGrant, Provider, TOKEN};
+use super::{Client, Ending, Granted, NoGrant, Provider};
 use crate::sign_ins::Source;
 use landbridge_crypto::bearer::{BearerSecret, same};
 use landbridge_tenant_store::tables::device_guesses::{MOST_OF_ACCOUNT, MOST_OF_ADDRESS};
 use landbridge_tenant_store::tables::device_requests::{self, DeviceAnswer, DeviceRequest};
-use landbridge_tenant_store::tables::grants::{self, Grant};
 use landbridge_tenant_store::tables::web_sessions::{self, WebSession};
-use landbridge_tenant_store::tables::{audit, device_guesses, logout_notices};
+use landbridge_tenant_store::tables::{audit, device_guesses, grants};
 use landbridge_tenant_store::{Reading, StoreError, Writing};
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -296,35 +295,13 @@ impl Provider {
         let DeviceAnswer::Allowed { object, session } = answer else {
             return Ok(Err(NoDeviceGrant::Refused));
         };
-        let mut grant = Grant {
-            id: request.id,
-            app: client.app.id,
-            object,
-            session,
-            scopes: request.scopes.clone(),
-            nonce: None,
-            redirect_uri: String::new(),
-            challenge: None,
-            signed_in_at: now,
-            hash: *hash,
-            code_until: None,
-            ends_at: now,
-        };
-        let Some((session, person)) = self.person_of(writing, client, &grant, now)? else {
-            let (actor, why) = (format!("app {}", client.app.name), "the person may not go on");
-            audit::append(writing, now, &actor, "grant-ended", &object.to_string(), why)?;
+        let Some(found) = self.person_of(writing, client, session, now)? else {
+            let actor = format!("app {}", client.app.name);
+            audit::append(writing, now, &actor, "grant-ended", &object.to_string(), MAY_NOT_GO_ON)?;
             return Ok(Err(NoGrant::Over.into()));
         };
-        let life = if is_offline(&grant.scopes) { self.lives.refresh } else { TOKEN };
-        grant.ends_at = now.saturating_add(life).min(session.ends_at);
-        grant.signed_in_at = session.made_at;
-        let claims = self.claims_in(writing, client, &person, &grant.scopes)?;
-        note_use_in(writing, &session, now)?;
-        if client.oidc.back_channel.is_some() {
-            logout_notices::note_client(writing, session.id, client.app.id)?;
-        }
-        grants::insert(writing, &grant, now)?;
-        Ok(Ok((grant, claims)))
+        let grant = NewRow { id: request.id, scopes: request.scopes.clone(), nonce: None, hash: *hash };
+        self.begin_grant(writing, client, grant, found, now).map(Ok)
     }
 
     /// The client of a request, if it is not revoked and its devices may sign in.

@@ -1,7 +1,12 @@
 //! Grants: a code is made, redeemed once, and followed by refresh tokens, each of which is good once.
+//!
+//! A code is sealed, and nothing is written for it until it is redeemed: one transaction then notes that it was used, and
+//! stores the grant.
+//! Neighbours: [`super::code`] has the text of a code; `tables::spent` in the store knows the codes that were used.
 
 use super::access_token::{self, Subject};
-use super::sessions::{Standing, end_one, note_use_in};
+use super::code::{Code, redirect_hash};
+use super::sessions::{Standing, note_use_in};
 use super::{CODE, Client, Ending, Provider, TOKEN};
 use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine as _;
@@ -10,14 +15,26 @@ use landbridge_crypto::bearer::{BearerSecret, same};
 use landbridge_tenant_store::facts::KnownAccount;
 use landbridge_tenant_store::tables::grants::{self, Grant};
 use landbridge_tenant_store::tables::web_sessions::{self, WebSession};
-use landbridge_tenant_store::tables::{audit, logout_notices};
-use landbridge_tenant_store::{Reading, StoreError};
+use landbridge_tenant_store::tables::{audit, logout_notices, spent};
+use landbridge_tenant_store::{Reading, StoreError, Writing};
 use serde_json::{Map, Value};
+use std::net::IpAddr;
 use uuid::{Builder, Uuid};
 use zeroize::Zeroizing;
 
 /// Limits on a verifier (RFC 7636 4.1).
 const VERIFIER: std::ops::RangeInclusive<usize> = 43..=128;
+
+/// Seconds for which a code that was used is known after its end, so that a clock that is set back by less than an hour makes
+/// none good again.
+const KNOWN: i64 = 3600;
+
+/// Why a grant ends, for the audit log.
+const OF_ANOTHER: &str = "its code or refresh token was shown by another application";
+const SECOND_USE: &str = "its code or refresh token was used a second time";
+const DOES_NOT_FIT: &str =
+    "its code or refresh token was late, or came with another redirect URI or verifier";
+pub(super) const MAY_NOT_GO_ON: &str = "the person may not go on";
 
 /// What a person allows an application.
 #[derive(Debug, Clone)]
@@ -31,7 +48,7 @@ pub struct NewGrant {
     /// `code_challenge`, of the method S256.
     pub challenge: Option<String>,
     /// The person's address, if the session stands for the password: then the audit log has an entry of its own.
-    pub by_session_from: Option<String>,
+    pub by_session_from: Option<IpAddr>,
 }
 
 /// Why there is no code.
@@ -63,6 +80,14 @@ pub struct Granted {
 
 /// A grant, and the claims of its person for its scopes.
 pub(super) type GrantWithClaims = (Grant, Map<String, Value>);
+
+/// What a new grant does not have of its client and session.
+pub(super) struct NewRow {
+    pub(super) id: Uuid,
+    pub(super) scopes: String,
+    pub(super) nonce: Option<String>,
+    pub(super) hash: [u8; 32],
+}
 
 /// Why a code or a refresh token is refused.
 #[derive(Debug, thiserror::Error)]
@@ -101,58 +126,49 @@ pub(super) fn parse(text: &str) -> Option<(Uuid, BearerSecret)> {
 }
 
 impl Provider {
-    /// Makes a grant in a session, if the person may go on at the application, and notes that the session was used. Returns
-    /// the grant's code. Blocks.
-    pub fn grant(
+    /// Makes a code in a session, if the person may go on at the application. Writes nothing, unless the session ends by that,
+    /// or would be idle for too long before the code's time is over. Blocks.
+    pub fn make_code(
         &self,
         session: &WebSession,
         client: &Client,
-        new: &NewGrant,
+        new: NewGrant,
         now: i64,
     ) -> Result<Zeroizing<String>, NoCode> {
-        let secret = BearerSecret::generate();
-        let NewGrant { scopes, nonce, redirect_uri, challenge, by_session_from } = new.clone();
-        let grant = Grant {
+        // 1. The session and its person, as they are now.
+        let found = self.store.read(|reading| {
+            let Some(session) = web_sessions::named(reading, session.id)? else { return Ok(None) };
+            let standing = self.standing_in(reading, &session, Some(client), now)?;
+            Ok(Some((session, standing)))
+        })?;
+        let Some((session, standing)) = found else { return Err(NoCode::SessionEnded) };
+        match standing {
+            Standing::Good(_) => {}
+            Standing::NotAssigned => return Err(NoCode::NotAssigned),
+            Standing::Over => {
+                self.end(&session, Ending::Account, now)?;
+                return Err(NoCode::SessionEnded);
+            }
+        }
+        let until = now.saturating_add(CODE);
+        if !self.is_alive(&session, until) {
+            self.note_use(&session, now)?;
+        }
+        // 2. The code.
+        let code = Code {
             id: new_id(now),
             app: client.app.id,
-            object: session.object,
+            registration: client.registration(),
             session: session.id,
-            scopes,
-            nonce,
-            redirect_uri,
-            challenge,
-            signed_in_at: session.made_at,
-            hash: secret.hash(),
-            code_until: Some(now.saturating_add(CODE)),
-            ends_at: now.saturating_add(CODE),
+            until,
+            scopes: new.scopes,
+            redirect: redirect_hash(&new.redirect_uri),
+            challenge: new.challenge,
+            by_session_from: new.by_session_from.map(|from| from.to_canonical()),
+            nonce: new.nonce,
         };
-        let note = by_session_from.map(|from| {
-            let actor = format!("app {}", client.app.name);
-            (actor, format!("accepted by session {}, from {from}", session.id))
-        });
-        let made = self.store.write_short("grant", |writing| {
-            // 1. The session and its person, as they are now.
-            let Some(session) = web_sessions::named(writing, session.id)? else {
-                return Ok(Err(NoCode::SessionEnded));
-            };
-            match self.standing_in(writing, &session, Some(client), now)? {
-                Standing::Good(_) => {}
-                Standing::NotAssigned => return Ok(Err(NoCode::NotAssigned)),
-                Standing::Over => {
-                    end_one(writing, &session, ("tenant", Ending::Account), now)?;
-                    return Ok(Err(NoCode::SessionEnded));
-                }
-            }
-            // 2. The grant.
-            note_use_in(writing, &session, now)?;
-            grants::insert(writing, &grant, now)?;
-            if let Some((actor, detail)) = &note {
-                let subject = session.object.to_string();
-                audit::append(writing, now, actor, "signin-by-session", &subject, detail)?;
-            }
-            Ok(Ok(()))
-        })?;
-        made.map(|()| text(grant.id, &secret))
+        let sealed = code.seal(self.store.seal_keys());
+        sealed.ok_or(NoCode::Store(StoreError::Foreign { what: "seal key" }))
     }
 
     /// Redeems a code. Blocks.
@@ -164,10 +180,13 @@ impl Provider {
         verifier: Option<&str>,
         now: i64,
     ) -> Result<Granted, NoGrant> {
-        self.next(client, code, now, |grant| {
-            grant.code_until.is_some_and(|until| now < until)
-                && grant.redirect_uri == redirect_uri
-                && match (&grant.challenge, verifier) {
+        self.first(client, code, now, |code| {
+            let is_registered = client.oidc.redirect_uris.iter().any(|uri| uri.fits(redirect_uri));
+            now < code.until
+                && code.registration == client.registration()
+                && is_registered
+                && code.redirect == redirect_hash(redirect_uri)
+                && match (&code.challenge, verifier) {
                     (Some(challenge), Some(verifier)) => verifies(challenge, verifier),
                     (None, None) => true,
                     // A verifier without a challenge: the request was tampered with (RFC 9700 2.1.1).
@@ -178,9 +197,11 @@ impl Provider {
 
     /// Takes a refresh token for the next one. Blocks.
     pub fn refresh(&self, client: &Client, token: &str, now: i64) -> Result<Granted, NoGrant> {
-        self.next(client, token, now, |grant| {
-            grant.code_until.is_none() && now < grant.ends_at && is_offline(&grant.scopes)
-        })
+        if parse(token).is_none() {
+            // A code in the place of a refresh token is used up.
+            return self.first(client, token, now, |_| false);
+        }
+        self.next(client, token, now, |grant| now < grant.ends_at && is_offline(&grant.scopes))
     }
 
     /// The claims of the person of an access token, for the scopes of its grant. Blocks.
@@ -193,26 +214,125 @@ impl Provider {
             let Some(client) = self.clients.with_id(reading, grant.app)? else {
                 return Ok(Err(NoGrant::Over));
             };
-            let Some((_, person)) = self.person_of(reading, &client, &grant, now)? else {
+            let Some((_, person)) = self.person_of(reading, &client, grant.session, now)? else {
                 return Ok(Err(NoGrant::Over));
             };
             self.claims_in(reading, &client, &person, &grant.scopes).map(Ok)
         })?
     }
 
-    /// The session of a grant, and the account of the person, who may go on at this client; none: the person may not.
+    /// The session of a grant or a code, and the account of the person, who may go on at this client; none: the person may
+    /// not.
     pub(super) fn person_of(
         &self,
         reading: &Reading<'_>,
         client: &Client,
-        grant: &Grant,
+        session: Uuid,
         now: i64,
     ) -> Result<Option<(WebSession, Box<KnownAccount>)>, StoreError> {
-        let Some(session) = web_sessions::named(reading, grant.session)? else { return Ok(None) };
+        let Some(session) = web_sessions::named(reading, session)? else { return Ok(None) };
         Ok(match self.standing_in(reading, &session, Some(client), now)? {
             Standing::Good(person) => Some((session, person)),
             Standing::Over | Standing::NotAssigned => None,
         })
+    }
+
+    /// The grant of the code that `shown` is, if the code is of this client, was not used before, and `fits`. All of it is one
+    /// transaction.
+    fn first(
+        &self,
+        client: &Client,
+        shown: &str,
+        now: i64,
+        fits: impl Fn(&Code) -> bool,
+    ) -> Result<Granted, NoGrant> {
+        let Some(code) = Code::open(self.store.seal_keys(), shown) else {
+            // A refresh token in the place of a code ends its grant.
+            return self.next(client, shown, now, |_| false);
+        };
+        let next = BearerSecret::generate();
+        let actor = format!("app {}", client.app.name);
+        let redeemed = self.store.write_short("grant", |writing| {
+            // 1. The session. A code of one that has ended can never be redeemed.
+            let Some(session) = web_sessions::named(writing, code.session)? else {
+                return Ok(Err(NoGrant::NotGood));
+            };
+            let subject = session.object.to_string();
+            let note_end = |why| audit::append(writing, now, &actor, "grant-ended", &subject, why);
+            // 2. The use is noted, whoever shows the code and however: a second one finds it. One that does not fit is used up,
+            //    and ends its grant if there is one: there may be a copy in other hands.
+            let known_until = code.until.saturating_add(KNOWN);
+            let is_first =
+                now < known_until && spent::redeem(writing, (code.app, code.id.as_bytes()), known_until)?;
+            let refused = if code.app != client.app.id {
+                Some(OF_ANOTHER)
+            } else if !is_first {
+                Some(SECOND_USE)
+            } else {
+                (!fits(&code)).then_some(DOES_NOT_FIT)
+            };
+            if let Some(why) = refused {
+                if grants::end(writing, code.id)? || is_first {
+                    note_end(why)?;
+                }
+                return Ok(Err(NoGrant::NotGood));
+            }
+            // 3. The person.
+            let Some(found) = self.person_of(writing, client, session.id, now)? else {
+                note_end(MAY_NOT_GO_ON)?;
+                return Ok(Err(NoGrant::Over));
+            };
+            // 4. The grant. A session that stood for the password has an entry of its own.
+            if let Some(from) = &code.by_session_from {
+                let detail = format!("accepted by session {}, from {from}", session.id);
+                audit::append(writing, now, &actor, "signin-by-session", &subject, &detail)?;
+            }
+            let grant = NewRow {
+                id: code.id,
+                scopes: code.scopes.clone(),
+                nonce: code.nonce.clone(),
+                hash: next.hash(),
+            };
+            self.begin_grant(writing, client, grant, found, now).map(Ok)
+        })?;
+        Ok(self.granted(redeemed?, &next, now))
+    }
+
+    /// Stores a grant in the session of a person who may go on. Returns it with the person's claims.
+    pub(super) fn begin_grant(
+        &self,
+        writing: &Writing<'_>,
+        client: &Client,
+        NewRow { id, scopes, nonce, hash }: NewRow,
+        (session, person): (WebSession, Box<KnownAccount>),
+        now: i64,
+    ) -> Result<GrantWithClaims, StoreError> {
+        let ends_at = self.end_of(&scopes, &session, now);
+        let grant = Grant {
+            id,
+            app: client.app.id,
+            object: session.object,
+            session: session.id,
+            scopes,
+            nonce,
+            signed_in_at: session.made_at,
+            hash,
+            ends_at,
+        };
+        let claims = self.claims_in(writing, client, &person, &grant.scopes)?;
+        note_use_in(writing, &session, now)?;
+        // A client that receives an ID token learns of the session.
+        if client.oidc.back_channel.is_some() {
+            logout_notices::note_client(writing, session.id, client.app.id)?;
+        }
+        grants::insert(writing, &grant, now)?;
+        Ok((grant, claims))
+    }
+
+    /// When a grant ends that is made or used now.
+    fn end_of(&self, scopes: &str, session: &WebSession, now: i64) -> i64 {
+        let life = if is_offline(scopes) { self.lives.refresh } else { TOKEN };
+        now.saturating_add(life).min(session.ends_at)
     }
 
     /// The next secret of the grant that `shown` names, if it is of this client and `fits`. All of it is one transaction.
@@ -235,29 +355,22 @@ impl Provider {
                 Ok(Err(answer))
             };
             if grant.app != client.app.id {
-                return end("its code or refresh token was shown by another application", NoGrant::NotGood);
+                return end(OF_ANOTHER, NoGrant::NotGood);
             }
             if !same(&grant.hash, &hash) {
-                return end("its code or refresh token was used a second time", NoGrant::NotGood);
+                return end(SECOND_USE, NoGrant::NotGood);
             }
             if !fits(&grant) {
-                let why = "its code or refresh token was late, or came with another redirect URI or verifier";
-                return end(why, NoGrant::NotGood);
+                return end(DOES_NOT_FIT, NoGrant::NotGood);
             }
             // 2. The person.
-            let Some((session, person)) = self.person_of(writing, client, &grant, now)? else {
-                return end("the person may not go on", NoGrant::Over);
+            let Some((session, person)) = self.person_of(writing, client, grant.session, now)? else {
+                return end(MAY_NOT_GO_ON, NoGrant::Over);
             };
             let claims = self.claims_in(writing, client, &person, &grant.scopes)?;
-            // 3. A client that receives an ID token learns of the session.
-            if grant.code_until.is_some() && client.oidc.back_channel.is_some() {
-                logout_notices::note_client(writing, session.id, client.app.id)?;
-            }
-            // 4. The next secret replaces this one. An application that refreshes uses the session.
+            // 3. The next secret replaces this one. An application that refreshes uses the session.
             note_use_in(writing, &session, now)?;
-            let life = if is_offline(&grant.scopes) { self.lives.refresh } else { TOKEN };
-            let ends_at = now.saturating_add(life).min(session.ends_at);
-            grants::turn(writing, id, (&hash, &next.hash()), ends_at)?;
+            grants::turn(writing, id, (&hash, &next.hash()), self.end_of(&grant.scopes, &session, now))?;
             Ok(Ok((grant, claims)))
         })?;
         Ok(self.granted(turned?, &next, now))

@@ -4,7 +4,7 @@
 //! A client may introspect its own access tokens and refresh tokens. A client that is registered as an API may also
 //! introspect access tokens of other clients, for people of the domains that it serves. The answer for every other
 //! token is that of a token that does not exist.
-//! Neighbours: [`super::grants`] redeems codes and refresh tokens.
+//! Neighbours: [`super::grants`] has refresh tokens.
 
 use super::access_token::{self, Subject};
 use super::grants::{is_offline, parse};
@@ -58,7 +58,6 @@ impl Provider {
                     let Some(grant) = grants::find(reading, id)? else { return Ok(None) };
                     let is_refresh_token = grant.app == by.app.id
                         && same(&grant.hash, &secret.hash())
-                        && grant.code_until.is_none()
                         && now < grant.ends_at
                         && is_offline(&grant.scopes);
                     let found = is_refresh_token
@@ -110,7 +109,9 @@ impl Provider {
         }
         let Some(client) = self.clients.with_id(reading, grant.app)? else { return Ok(None) };
         // 2. The person, who may still use the client, and is of a domain that `by` serves.
-        let Some((session, person)) = self.person_of(reading, &client, grant, now)? else { return Ok(None) };
+        let Some((session, person)) = self.person_of(reading, &client, grant.session, now)? else {
+            return Ok(None);
+        };
         if by.app.domain_rows().is_some_and(|rows| !rows.contains(&person.domain.id)) {
             return Ok(None);
         }
@@ -132,7 +133,7 @@ impl Provider {
             Some((Subject::App(own), ends_at)) if own == app => {
                 let hash = hash(token);
                 return self.store.write_short("token-revoke", |writing| {
-                    spent::redeem(writing, (app, &hash), ends_at, now).map(drop)
+                    spent::redeem(writing, (app, &hash), ends_at).map(drop)
                 });
             }
             Some((Subject::App(_), _)) => return Ok(()),

@@ -246,8 +246,8 @@ impl Provider {
         }
     }
 
-    /// The session of a cookie, if its time is not over, whether or not its account may go on: [`Self::grant`] decides that.
-    /// Blocks.
+    /// The session of a cookie, if its time is not over, whether or not its account may go on:
+    /// [`Self::make_code`] decides that. Blocks.
     pub fn timely_session(&self, cookie: &str, now: i64) -> Result<Option<WebSession>, StoreError> {
         let Some(secret) = BearerSecret::parse(cookie) else { return Ok(None) };
         let found = self.store.read(|reading| web_sessions::find(reading, &secret.hash()))?;
@@ -318,7 +318,8 @@ impl Provider {
         Ok(swept)
     }
 
-    fn is_alive(&self, session: &WebSession, now: i64) -> bool {
+    /// Whether a session is not too old, and was used lately enough.
+    pub(super) fn is_alive(&self, session: &WebSession, now: i64) -> bool {
         now < session.ends_at && now.saturating_sub(session.seen_at) < self.lives.idle
     }
 

@@ -3,6 +3,7 @@
 
 mod claims;
 mod clients;
+mod codes;
 mod device_requests;
 mod grants;
 mod introspection;
@@ -15,11 +16,13 @@ use super::sessions::Standing;
 use super::*;
 use crate::applications::Application;
 use crate::numbers::Numbers;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use landbridge_crypto::bearer::BearerSecret;
 use landbridge_tenant_fixture::*;
 use landbridge_tenant_rules::model::AppGroup;
-use landbridge_tenant_store::facts;
 use landbridge_tenant_store::tables::{app_groups, app_oidc, apps, grants as grant_rows, web_sessions};
+use landbridge_tenant_store::{RawValue, facts};
 use landbridge_wire::upload::{AttributeValue, Presence, Record};
 use serde_json::{Map, Value};
 use uuid::Uuid;
@@ -137,16 +140,9 @@ impl Bench {
         NewSession { actor, object: object(n), named, device, address, changed: None }
     }
 
-    /// The code of a grant with these scopes.
+    /// A code with these scopes.
     fn code(&self, session: &WebSession, client: &Client, scopes: &str, now: i64) -> Zeroizing<String> {
-        let new = NewGrant {
-            scopes: scopes.to_owned(),
-            nonce: Some("a nonce".to_owned()),
-            redirect_uri: CALLBACK.to_owned(),
-            challenge: Some(CHALLENGE.to_owned()),
-            by_session_from: None,
-        };
-        self.provider.grant(session, client, &new, now).unwrap()
+        self.provider.make_code(session, client, new_grant(scopes), now).unwrap()
     }
 
     /// Whether the person of a session may go on at a client.
@@ -185,17 +181,32 @@ impl Bench {
     /// The audit entries of an action, each as `actor: detail`.
     fn audited(&self, action: &str) -> Vec<String> {
         let sql = "SELECT actor || ': ' || detail FROM audit WHERE action = ?1 ORDER BY id";
-        let read = |reading: &landbridge_tenant_store::Reading<'_>| {
-            let mut statement = reading.raw().prepare(sql)?;
-            let rows = statement.query_map([action], |row| row.get(0))?;
-            Ok(rows.collect::<Result<_, _>>()?)
+        let action = [RawValue::Text(action.to_owned())];
+        let rows = self.tenant.store.read(|reading| reading.raw_rows(sql, &action)).unwrap();
+        let text = |row: Vec<RawValue>| match row.into_iter().next() {
+            Some(RawValue::Text(text)) => text,
+            other => panic!("{other:?}"),
         };
-        self.tenant.store.read(read).unwrap()
+        rows.into_iter().map(text).collect()
     }
 
     /// The id of the grant that a code or a refresh token names.
     fn named(text: &str) -> Uuid {
-        Uuid::parse_str(text.split_once('.').unwrap().0).unwrap()
+        match text.split_once('.') {
+            Some((id, _)) => Uuid::parse_str(id).unwrap(),
+            None => Uuid::from_slice(&URL_SAFE_NO_PAD.decode(text).unwrap()[..16]).unwrap(),
+        }
+    }
+}
+
+/// What a person allows, with these scopes.
+fn new_grant(scopes: &str) -> NewGrant {
+    NewGrant {
+        scopes: scopes.to_owned(),
+        nonce: Some("a nonce".to_owned()),
+        redirect_uri: CALLBACK.to_owned(),
+        challenge: Some(CHALLENGE.to_owned()),
+        by_session_from: None,
     }
 }
 

@@ -6,11 +6,12 @@
 use super::parameters::Parameters;
 use landbridge_door_pages::request_error::RequestFault;
 use landbridge_tenant_core::provider::claims::SCOPES;
+use landbridge_tenant_core::provider::code::MAX_NONCE;
 use landbridge_tenant_core::provider::{OidcClient, OidcKind};
 use url::Url;
 
-/// Limit on the bytes of a nonce and of a state, which both come back.
-const MAX_ECHOED: usize = 2048;
+/// Limit on the bytes of a state, which comes back.
+const MAX_STATE: usize = 2048;
 
 /// How the answer goes back (OAuth 2.0 Multiple Response Types; Form Post).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -123,7 +124,7 @@ pub fn check(client: &OidcClient, request: &Parameters) -> Result<Authorization,
     };
     let back = Back { redirect_uri: redirect_uri.to_owned(), mode, state, application: None };
     let there = |code, words| Err(Wrong::There(back.clone(), code, words));
-    if back.state.as_ref().is_some_and(|state| state.len() > MAX_ECHOED) {
+    if back.state.as_ref().is_some_and(|state| state.len() > MAX_STATE) {
         return Err(Wrong::Here(RequestFault::Malformed, "state is too long"));
     }
     // 2. What is not done here.
@@ -158,7 +159,7 @@ pub fn check(client: &OidcClient, request: &Parameters) -> Result<Authorization,
     }
     // 5. The rest.
     let nonce = request.get("nonce");
-    if nonce.is_some_and(|nonce| nonce.len() > MAX_ECHOED) {
+    if nonce.is_some_and(|nonce| nonce.len() > MAX_NONCE) {
         return there("invalid_request", "nonce is too long");
     }
     let mut prompt = Prompt::default();

@@ -18,6 +18,7 @@ use landbridge_door_pages::sign_in::Notice;
 use landbridge_tenant_core::clock::unix_now;
 use landbridge_tenant_core::provider::{Client, NewGrant, NoCode, WebSession};
 use serde_json::Value;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 impl OidcDoor {
@@ -41,8 +42,7 @@ impl OidcDoor {
                 && self.is_meant(&client, &request, session)
         };
         if let Some(session) = session.filter(fits) {
-            let by_session = Some(asked.from.to_canonical().to_string());
-            match self.finish(asked, (&client, &request, &text), (&session, by_session), now) {
+            match self.finish(asked, (&client, &request, &text), (&session, Some(asked.from)), now) {
                 Some(answer) => return Ok(answer),
                 None => has_ended = true,
             }
@@ -125,14 +125,14 @@ impl OidcDoor {
         &self,
         asked: &Asked,
         (client, request, text): (&Client, &Authorization, &str),
-        (session, by_session_from): (&WebSession, Option<String>),
+        (session, by_session_from): (&WebSession, Option<IpAddr>),
         now: i64,
     ) -> Option<Answer> {
         let back = |values: &[(&str, &str)]| Some(self.back(asked, &request.back, values));
         if !self.is_meant(client, request, session) {
             return back(&[("error", "login_required")]);
         }
-        // A code costs a write, so codes have the rate that sign-ins have. One with a password was charged before.
+        // Redeeming a code costs a write, so codes have the rate that sign-ins have. One with a password was charged before.
         if by_session_from.is_some() && self.applications.charge(&client.app, asked.arrived).is_err() {
             return back(&[("error", "temporarily_unavailable")]);
         }
@@ -143,7 +143,7 @@ impl OidcDoor {
             challenge: request.challenge.clone(),
             by_session_from,
         };
-        match self.provider.grant(session, client, &new, now) {
+        match self.provider.make_code(session, client, new, now) {
             Ok(code) => back(&[("code", &code)]),
             Err(NoCode::SessionEnded) => None,
             Err(NoCode::NotAssigned) if request.prompt.none => back(&[("error", "access_denied")]),

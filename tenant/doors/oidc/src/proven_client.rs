@@ -81,8 +81,7 @@ impl OidcDoor {
             return refuse(AGAIN);
         }
         self.applications.charge(&client.app, asked.arrived)?;
-        let is_new =
-            self.provider.use_assertion(client, &used, now).map_err(|_| NotAuthenticated::Storage)?;
+        let is_new = self.provider.use_assertion(client, &used).map_err(|_| NotAuthenticated::Storage)?;
         if is_new { Ok(()) } else { refuse(AGAIN) }
     }
 }

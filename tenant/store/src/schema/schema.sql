@@ -341,7 +341,7 @@ CREATE TABLE web_sessions (
 CREATE INDEX web_sessions_by_object ON web_sessions(object);
 CREATE INDEX web_sessions_by_end ON web_sessions(ends_at);
 
--- What a person allowed an application: a code, and the refresh token that follows it. One row is written at each step.
+-- What a person allowed an application, from the redemption of a code on. A code that waits is sealed, and is no row.
 CREATE TABLE grants (
     id           BLOB PRIMARY KEY,
     app          BLOB NOT NULL REFERENCES apps(id),
@@ -349,11 +349,8 @@ CREATE TABLE grants (
     session      BLOB NOT NULL,                    -- of web_sessions; it ends with it
     scopes       TEXT NOT NULL,                    -- with a blank between
     nonce        TEXT,
-    redirect_uri TEXT NOT NULL,                    -- of the request
-    challenge    TEXT,                             -- SHA-256 of the verifier, as base64url (RFC 7636)
     signed_in_at INTEGER NOT NULL,                 -- auth_time
-    hash         BLOB NOT NULL,                    -- SHA-256 of the code's secret, then of the newest refresh token's
-    code_until   INTEGER,                          -- NULL: the code was redeemed
+    hash         BLOB NOT NULL,                    -- SHA-256 of the newest refresh token's secret
     ends_at      INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX grants_by_session ON grants(session);
@@ -362,7 +359,7 @@ CREATE INDEX grants_by_end ON grants(ends_at);
 -- What a client may use once, and has used: it is refused until it ends by itself.
 CREATE TABLE spent (
     app         BLOB NOT NULL REFERENCES apps(id),
-    hash        BLOB NOT NULL,                     -- SHA-256 of what was used
+    hash        BLOB NOT NULL,                     -- SHA-256 of what was used; of a code: the id of its grant
     ends_at     INTEGER NOT NULL,
     PRIMARY KEY (app, hash)
 ) STRICT, WITHOUT ROWID;

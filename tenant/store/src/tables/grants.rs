@@ -1,7 +1,7 @@
-//! The table `grants`: what a person allowed an application: a code, and the refresh token that follows it.
+//! The table `grants`: what a person allowed an application, from the redemption of the code on.
 //!
-//! A code and each refresh token name their grant and have a secret of their own. The row has the hash of the newest secret
-//! alone, so a code or a refresh token that is shown again is known as such: its grant ends.
+//! Each refresh token names its grant and has a secret of its own. The row has the hash of the newest secret alone, so a
+//! refresh token that is shown again is known as such: its grant ends. [`super::spent`] knows the codes that were redeemed.
 //! Neighbours: [`super::web_sessions`] end with all their grants.
 
 use crate::engine::{OptionalRow as _, params};
@@ -12,7 +12,7 @@ use uuid::Uuid;
 /// A grant. Times are in seconds since 1970.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Grant {
-    /// Its id. It is a part of its code and its refresh tokens.
+    /// Its id. It is a part of its code and of its refresh tokens.
     pub id: Uuid,
     /// The application.
     pub app: Uuid,
@@ -24,30 +24,22 @@ pub struct Grant {
     pub scopes: String,
     /// `nonce` of the request.
     pub nonce: Option<String>,
-    /// `redirect_uri` of the request.
-    pub redirect_uri: String,
-    /// SHA-256 of the verifier, as base64url (RFC 7636).
-    pub challenge: Option<String>,
     /// When the person typed the password.
     pub signed_in_at: i64,
-    /// SHA-256 of the secret of the code, or of the newest refresh token.
+    /// SHA-256 of the secret of the newest refresh token.
     pub hash: [u8; 32],
-    /// Until when the code can be redeemed; none: it was.
-    pub code_until: Option<i64>,
     /// When it ends.
     pub ends_at: i64,
 }
 
-/// Stores a new grant, whose code waits, and deletes those of its session that have ended at `now`.
+/// Stores a new grant, and deletes those of its session that have ended at `now`.
 pub fn insert(writing: &Writing<'_>, grant: &Grant, now: i64) -> Result<(), StoreError> {
     let ended = "DELETE FROM grants WHERE session = ?1 AND ends_at <= ?2";
     writing.execute(ended, params![grant.session.as_bytes(), now])?;
-    let Grant {
-        id, app, object, session, scopes, nonce, redirect_uri, challenge, signed_in_at, hash, ..
-    } = grant;
+    let Grant { id, app, object, session, scopes, nonce, signed_in_at, hash, ends_at } = grant;
     writing.execute(
-        "INSERT INTO grants (id, app, object, session, scopes, nonce, redirect_uri, challenge, signed_in_at, hash,
-             code_until, ends_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+        "INSERT INTO grants (id, app, object, session, scopes, nonce, signed_in_at, hash, ends_at)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
         params![
             id.as_bytes(),
             app.as_bytes(),
@@ -55,12 +47,9 @@ pub fn insert(writing: &Writing<'_>, grant: &Grant, now: i64) -> Result<(), Stor
             session.as_bytes(),
             scopes,
             nonce,
-            redirect_uri,
-            challenge,
             signed_in_at,
             hash,
-            grant.code_until,
-            grant.ends_at
+            ends_at
         ],
     )?;
     Ok(())
@@ -70,8 +59,7 @@ pub fn insert(writing: &Writing<'_>, grant: &Grant, now: i64) -> Result<(), Stor
 pub fn find(reading: &Reading<'_>, id: Uuid) -> Result<Option<Grant>, StoreError> {
     let row = reading
         .prepare_cached(
-            "SELECT id, app, object, session, scopes, nonce, redirect_uri, challenge, signed_in_at, hash, code_until,
-                 ends_at FROM grants WHERE id = ?1",
+            "SELECT id, app, object, session, scopes, nonce, signed_in_at, hash, ends_at FROM grants WHERE id = ?1",
         )?
         .query_row([id.as_bytes().as_slice()], |row| {
             Ok(Grant {
@@ -81,12 +69,9 @@ pub fn find(reading: &Reading<'_>, id: Uuid) -> Result<Option<Grant>, StoreError
                 session: stamps::guid(row, 3)?,
                 scopes: row.get(4)?,
                 nonce: row.get(5)?,
-                redirect_uri: row.get(6)?,
-                challenge: row.get(7)?,
-                signed_in_at: row.get(8)?,
-                hash: row.get(9)?,
-                code_until: row.get(10)?,
-                ends_at: row.get(11)?,
+                signed_in_at: row.get(6)?,
+                hash: row.get(7)?,
+                ends_at: row.get(8)?,
             })
         })
         .optional()?;
@@ -100,7 +85,7 @@ pub fn turn(
     (before, next): (&[u8; 32], &[u8; 32]),
     ends_at: i64,
 ) -> Result<(), StoreError> {
-    let sql = "UPDATE grants SET hash = ?3, code_until = NULL, ends_at = ?4 WHERE id = ?1 AND hash = ?2";
+    let sql = "UPDATE grants SET hash = ?3, ends_at = ?4 WHERE id = ?1 AND hash = ?2";
     let turned = writing.execute(sql, params![id.as_bytes(), before, next, ends_at])?;
     if turned == 1 { Ok(()) } else { Err(StoreError::Conflict) }
 }

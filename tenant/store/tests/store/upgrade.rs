@@ -4,7 +4,7 @@ use landbridge_tenant_fixture::*;
 use landbridge_tenant_store::Location;
 use landbridge_tenant_store::tables::attributes::packed::{Value, unpack};
 use landbridge_tenant_store::tables::{attributes, homes, names};
-use landbridge_tenant_store::{SCHEMA_VERSION, Store, stamps};
+use landbridge_tenant_store::{RawValue, SCHEMA_VERSION, Store, stamps};
 use landbridge_wire::bounded::{Blob, List, Text};
 use landbridge_wire::described::{Described, DescribedName, DescribedValue, Syntax};
 use landbridge_wire::upload::{Attribute, AttributeValue as Is, Record};
@@ -124,6 +124,16 @@ fn as_older(version: i64, tenant: &Tenant, path: &Path) {
             old.execute_batch("INSERT INTO homes SELECT object, domain FROM objects").unwrap();
             let erased = "INSERT INTO homes VALUES (?1, 1)";
             old.execute(erased, [object(999).as_bytes()]).unwrap();
+            // One code waits in the place of a grant, another one was redeemed.
+            old.execute_batch(
+                "INSERT INTO apps VALUES (x'0a', 'wiki', 1, 1, 60, 5, NULL);
+                 INSERT INTO grants VALUES
+                     (zeroblob(16), x'0a', zeroblob(16), zeroblob(16), 'openid', 'waits', 'https://wiki.example.com/',
+                         NULL, 5, zeroblob(32), 65, 65),
+                     (zeroblob(15) || x'01', x'0a', zeroblob(16), zeroblob(16), 'openid', 'redeemed',
+                         'https://wiki.example.com/', NULL, 5, zeroblob(32), NULL, 1000);",
+            )
+            .unwrap();
         }
         Ok(())
     };
@@ -206,6 +216,11 @@ fn assert_all_is_there(version: i64, fresh: &Tenant) {
     for (n, home) in [(1, Some(1)), (999, (version > 2).then_some(1)), (998, None)] {
         assert_eq!(upgraded.store.read(|c| homes::find(c, object(n))).unwrap(), home, "{n}");
     }
+    // A grant goes on, and a code that waits is none.
+    let nonces = "SELECT nonce, ends_at FROM grants";
+    let nonces = upgraded.store.read(|c| c.raw_rows(nonces, &[])).unwrap();
+    let goes_on = vec![RawValue::Text("redeemed".to_owned()), RawValue::Integer(1000)];
+    assert_eq!(nonces, if version > 2 { vec![goes_on] } else { Vec::new() });
     // Its columns are those of what is packed.
     let columns = "SELECT primary_group_id, account_expires, group_type FROM attributes a WHERE packed =
                    (SELECT max(packed) FROM attributes b WHERE b.primary_group_id = 513)";

@@ -1,8 +1,6 @@
 //! Codes and refresh tokens: each is good once, for one client, one redirect and one verifier, and for its time.
 
 use super::*;
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use std::sync::Barrier;
 
 #[test]
@@ -50,16 +48,10 @@ fn a_verifier_for_a_code_without_a_challenge_is_a_downgrade_and_is_refused() {
     let bench = Bench::new();
     let client = bench.changed_client("wiki", true, |oidc| oidc.pkce = false);
     let (session, _) = bench.session(1, NOW);
-    let new = NewGrant {
-        scopes: "openid".to_owned(),
-        nonce: None,
-        redirect_uri: CALLBACK.to_owned(),
-        challenge: None,
-        by_session_from: None,
-    };
-    let code = bench.provider.grant(&session, &client, &new, NOW).unwrap();
+    let new = NewGrant { challenge: None, ..new_grant("openid") };
+    let code = bench.provider.make_code(&session, &client, new.clone(), NOW).unwrap();
     assert!(is_not_good(bench.redeem(&client, &code, NOW)));
-    let code = bench.provider.grant(&session, &client, &new, NOW).unwrap();
+    let code = bench.provider.make_code(&session, &client, new, NOW).unwrap();
     assert!(bench.provider.redeem(&client, &code, CALLBACK, None, NOW).is_ok());
 }
 
@@ -168,19 +160,19 @@ fn a_code_is_no_refresh_token_and_a_refresh_token_no_code() {
     let (session, _) = bench.session(1, NOW);
     let code = bench.code(&session, &client, "openid offline_access", NOW);
     assert!(is_not_good(bench.provider.refresh(&client, &code, NOW)));
-    assert!(!bench.has_grant(Bench::named(&code)));
+    assert!(is_not_good(bench.redeem(&client, &code, NOW)), "it is used up");
     let (_, granted, token) = bench.refresh_token(&client, NOW);
     assert!(is_not_good(bench.redeem(&client, &token, NOW)));
     assert!(!bench.has_grant(granted.grant.id));
 }
 
 #[test]
-fn a_text_that_is_no_code_is_refused_and_ends_nothing() {
+fn a_text_that_is_neither_code_nor_refresh_token_is_refused_and_ends_nothing() {
     let bench = Bench::new();
     let client = bench.client("wiki");
-    let (session, _) = bench.session(1, NOW);
+    let (session, _, token) = bench.refresh_token(&client, NOW);
     let code = bench.code(&session, &client, "openid", NOW);
-    let (grant, secret) = code.split_once('.').unwrap();
+    let (grant, secret) = token.split_once('.').unwrap();
     let hyphens = Uuid::parse_str(grant).unwrap().to_string();
     for text in [
         String::new(),
@@ -195,6 +187,13 @@ fn a_text_that_is_no_code_is_refused_and_ends_nothing() {
         format!("{grant}.{secret}."),
         format!(" {grant}.{secret}"),
         format!("{{{grant}}}.{secret}"),
+        format!("{grant}.{}", *code),
+        format!("{}.{secret}", *code),
+        format!(" {}", *code),
+        format!("{}=", *code),
+        format!("{}A", *code),
+        code[..code.len() - 1].to_owned(),
+        code.to_lowercase(),
         "\u{0}".repeat(76),
         "x".repeat(100_000),
     ] {
@@ -203,6 +202,7 @@ fn a_text_that_is_no_code_is_refused_and_ends_nothing() {
         assert!(is_not_good(bench.provider.refresh(&client, &text, NOW)));
     }
     assert!(bench.redeem(&client, &code, NOW).is_ok());
+    assert!(bench.provider.refresh(&client, &token, NOW).is_ok());
 }
 
 #[test]

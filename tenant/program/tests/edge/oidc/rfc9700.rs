@@ -23,7 +23,8 @@
 //! | 2.6 | the authorization endpoint and CORS | `cross_origin_requests_…` |
 //!
 //! Sender-constrained access tokens (4.10.1) are not there: an access token is good for userinfo alone, and for 5 minutes.
-//! Neighbours: `tenant/rules` tests the comparison of redirect URIs, `tenant/core` what ends codes and refresh tokens.
+//! Neighbours: `tenant/rules` tests the comparison of redirect URIs, `tenant/core` what ends codes and refresh tokens: forged
+//! codes, a third use, and what changes until a code is redeemed are in its `provider/tests/codes.rs`.
 
 mod browsers;
 mod codes;

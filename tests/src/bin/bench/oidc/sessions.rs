@@ -1,7 +1,7 @@
 //! Sessions of people in the tenant's database, each with a grant as an application with refresh tokens has it: written while
 //! the tenant does not serve.
 
-use super::load::{CALLBACK, Cookies};
+use super::load::Cookies;
 use crate::population::{Objects, PWD_LAST_SET, open_store};
 use landbridge_crypto::bearer::BearerSecret;
 use landbridge_tenant_core::clock::unix_now;
@@ -61,11 +61,8 @@ pub(super) fn write(
                     session: session.id,
                     scopes: "openid profile email offline_access".to_owned(),
                     nonce: Some("once".to_owned()),
-                    redirect_uri: CALLBACK.to_owned(),
-                    challenge: None,
                     signed_in_at: now,
                     hash: BearerSecret::generate().hash(),
-                    code_until: None,
                     ends_at: now + LIFE,
                 };
                 grants::insert(writing, &grant, now)?;
