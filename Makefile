@@ -40,6 +40,7 @@ test: install clients check ## everything CI runs; TIMING=skip leaves out the tr
 	cargo test --locked --workspace -- --show-output $(if $(filter skip,$(TIMING)),$(TIMING_TRIALS:%=--skip %))
 	@# The store, and a way through each door, once more with the database on a PostgreSQL server.
 	LANDBRIDGE_TEST_ENGINE=postgres cargo test --locked --workspace --test store -- --skip sqlite:: --skip upgrade::
+	LANDBRIDGE_TEST_ENGINE=postgres cargo test --locked --workspace --lib -- provider::tests::codes of_two_requests_at_once
 	LANDBRIDGE_TEST_ENGINE=postgres cargo test --locked --workspace --test edge -- $(ON_A_SERVER)
 	@# The derivations again as they ship: right, and faster side by side than one after the other.
 	cargo test --locked --release --package landbridge-crypto --lib -- derivation:: --show-output

@@ -325,7 +325,7 @@ impl Provider {
         if client.oidc.back_channel.is_some() {
             logout_notices::note_client(writing, session.id, client.app.id)?;
         }
-        grants::insert(writing, &grant, now)?;
+        grants::insert(writing, &grant)?;
         Ok((grant, claims))
     }
 

@@ -32,10 +32,9 @@ pub struct Grant {
     pub ends_at: i64,
 }
 
-/// Stores a new grant, and deletes those of its session that have ended at `now`.
-pub fn insert(writing: &Writing<'_>, grant: &Grant, now: i64) -> Result<(), StoreError> {
-    let ended = "DELETE FROM grants WHERE session = ?1 AND ends_at <= ?2";
-    writing.execute(ended, params![grant.session.as_bytes(), now])?;
+/// Stores a new grant. It deletes none: on a server, two grants that are stored at once in different sessions would meet at a
+/// page of the index of sessions. The sweep deletes those that have ended.
+pub fn insert(writing: &Writing<'_>, grant: &Grant) -> Result<(), StoreError> {
     let Grant { id, app, object, session, scopes, nonce, signed_in_at, hash, ends_at } = grant;
     writing.execute(
         "INSERT INTO grants (id, app, object, session, scopes, nonce, signed_in_at, hash, ends_at)

@@ -65,7 +65,7 @@ pub(super) fn write(
                     hash: BearerSecret::generate().hash(),
                     ends_at: now + LIFE,
                 };
-                grants::insert(writing, &grant, now)?;
+                grants::insert(writing, &grant)?;
             }
             Ok(())
         });
