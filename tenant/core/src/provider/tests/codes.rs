@@ -9,10 +9,9 @@ fn count(bench: &Bench, table: &str) -> i64 {
     let read = |reading: &landbridge_tenant_store::Reading<'_>| {
         reading.raw_rows(&format!("SELECT count(*) FROM {table}"), &[])
     };
-    match bench.tenant.store.read(read).unwrap()[0][0] {
-        RawValue::Integer(count) => count,
-        ref other => panic!("{other:?}"),
-    }
+    let rows = bench.tenant.store.read(read).unwrap();
+    let RawValue::Integer(count) = rows[0][0] else { panic!("{rows:?}") };
+    count
 }
 
 fn committed(bench: &Bench) -> u64 {
