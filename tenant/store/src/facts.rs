@@ -8,7 +8,7 @@ use crate::tables::{
     objects,
 };
 use crate::{Reading, StoreError};
-use landbridge_crypto::seal::SealKeys;
+use landbridge_crypto::seal::{SealError, SealKeys};
 use landbridge_tenant_rules::lockout::{AdBudget, Source, Standing};
 use landbridge_tenant_rules::model::{Attributes, Domain, Object};
 use landbridge_tenant_rules::names::Whose;
@@ -41,7 +41,7 @@ pub struct Origin<'a> {
     pub source: &'a Source,
     /// The time, in seconds since 1970.
     pub now: i64,
-    /// The keys under which known sources are hashed.
+    /// The keys under which known sources and unknown names are hashed.
     pub keys: &'a SealKeys,
 }
 
@@ -69,15 +69,20 @@ impl Origin<'_> {
     pub fn hashes(&self, object: Uuid) -> Vec<[u8; 32]> {
         known_sources::hashes(self.keys, object, self.stated_by(), self.source)
     }
+
+    /// The pseudonym under which a name that no account has is counted, and by which it gets its road. It is of the
+    /// sealing key, which all nodes of a tenant have: each node gives one name the same pseudonym.
+    fn pseudonym(&self, folded: &str) -> Result<Uuid, StoreError> {
+        let hashes = self.keys.hashes("unknown name", &[folded.as_bytes()]);
+        let bytes = hashes.first().and_then(|hash| hash.first_chunk::<16>());
+        bytes.map(|bytes| Uuid::from_bytes(*bytes)).ok_or(StoreError::Seal(SealError::NoKey))
+    }
 }
 
-/// The facts of a sign-in with this name, folded. A name that signs nobody in is counted under `pseudonym`.
-pub fn of_name(
-    reading: &Reading<'_>,
-    folded: &str,
-    pseudonym: Uuid,
-    origin: &Origin<'_>,
-) -> Result<Stored, StoreError> {
+/// The facts of a sign-in with this name, folded. A name that signs nobody in is counted under a pseudonym.
+pub fn of_name(reading: &Reading<'_>, folded: &str, origin: &Origin<'_>) -> Result<Stored, StoreError> {
+    // It is made for every name, so that it costs an account's as much.
+    let pseudonym = origin.pseudonym(folded)?;
     let object = match names::whose(reading, folded)? {
         Whose::One(object) => object,
         Whose::Nobody => return of_stranger(reading, folded, pseudonym, Why::UnknownName),

@@ -51,7 +51,7 @@ impl Settings {
 /// What the system does not give: the operator acts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Unready {
-    /// Pseudonyms of strangers need it.
+    /// The key under which wrong passwords are remembered needs it.
     #[error("the system gives no randomness")]
     NoRandomness,
     /// Passwords are verified on threads.

@@ -103,11 +103,6 @@ impl Counters {
         &self.rules
     }
 
-    /// The pseudonym under which a name that nobody has is counted.
-    pub(super) fn pseudonym(&self, folded: &str) -> Uuid {
-        lock(&self.remembered).pseudonym(folded)
-    }
-
     /// Forgets the passwords that were refused for an account.
     pub(super) fn forget_refused(&self, object: Uuid) {
         lock(&self.remembered).forget(object);

@@ -225,10 +225,7 @@ impl Pass {
         let inner = &self.inner;
         let origin = self.origin(now);
         let stored = match (name, self.before.as_ref().and_then(|before| before.subject.account())) {
-            (Some(name), _) => {
-                let pseudonym = inner.counters.pseudonym(name);
-                Some(inner.store.read(|reading| facts::of_name(reading, name, pseudonym, &origin))?)
-            }
+            (Some(name), _) => Some(inner.store.read(|reading| facts::of_name(reading, name, &origin))?),
             (None, Some(object)) => {
                 inner.store.read(|reading| facts::of_account(reading, object, &origin))?
             }

@@ -2,7 +2,7 @@
 //! They are keyed hashes under a key of this process alone, in bounded memory.
 //! Limit: an attacker who can read this process's memory can test guesses against the hashes.
 
-use aws_lc_rs::hmac::{HMAC_SHA256, Key, sign};
+use aws_lc_rs::hmac::{HMAC_SHA256, Key};
 use aws_lc_rs::rand::SystemRandom;
 use landbridge_crypto::secret::Password;
 use std::collections::{HashMap, VecDeque};
@@ -103,14 +103,6 @@ impl Remembered {
         if let Some(tags) = self.tags.get_mut(&object) {
             tags.clear();
         }
-    }
-
-    /// A pseudonym for a name that no account has, so that its wrong passwords are counted like an account's.
-    pub fn pseudonym(&self, folded: &str) -> Uuid {
-        let tag = sign(&self.key, folded.as_bytes());
-        let mut bytes = [0; 16];
-        bytes.iter_mut().zip(tag.as_ref()).for_each(|(to, from)| *to = *from);
-        Uuid::from_bytes(bytes)
     }
 
     /// Number of accounts with a noted password.

@@ -71,7 +71,7 @@ fn decoy_for(signin: &Bench, name: &str) -> u32 {
     let keys = inner.store.seal_keys();
     let (application, domains) = (None, None);
     let origin = facts::Origin { caller: "app test", application, domains, source: &source, now: NOW, keys };
-    let stored = inner.store.read(|reading| facts::of_name(reading, name, Uuid::nil(), &origin)).unwrap();
+    let stored = inner.store.read(|reading| facts::of_name(reading, name, &origin)).unwrap();
     inner.decoys.of(&inner.store, stored.facts.domain.map(|domain| domain.id)).unwrap().iterations()
 }
 
