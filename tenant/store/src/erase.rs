@@ -26,9 +26,9 @@ pub const TABLES: [(&str, &str); 16] = [
     ("octets", "number, name, value"),
     ("signin_names", "name, number, hash"),
     ("digests", DIGEST_COLUMNS),
-    ("lockouts", "object, source, failures, first_at, last_at, locked_until, locks"),
+    ("lockouts", "object, source, failures, first_at, last_at, locked_until, locks, unknown_name"),
     ("known_sources", "object, hash, seen_at"),
-    ("ad_budget", "object, known, unknown, last_at"),
+    ("ad_budget", "object, known, unknown, last_at, held_known, held_unknown, asked_until, unknown_name"),
     (
         "web_sessions",
         "id, hash, object, password_set, made_at, seen_at, ends_at, device, address, awaits_until",

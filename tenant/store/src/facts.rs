@@ -85,16 +85,16 @@ pub fn of_name(reading: &Reading<'_>, folded: &str, origin: &Origin<'_>) -> Resu
     let pseudonym = origin.pseudonym(folded)?;
     let object = match names::whose(reading, folded)? {
         Whose::One(object) => object,
-        Whose::Nobody => return of_stranger(reading, folded, pseudonym, Why::UnknownName),
-        Whose::Ambiguous => return of_stranger(reading, folded, pseudonym, Why::AmbiguousName),
+        Whose::Nobody => return of_stranger(reading, folded, (pseudonym, origin), Why::UnknownName),
+        Whose::Ambiguous => return of_stranger(reading, folded, (pseudonym, origin), Why::AmbiguousName),
     };
     match of_account(reading, object, origin)? {
         // An application of some domains locks nobody of another domain out: the name is counted as a stranger's.
         Some(stored) if !serves(origin, &stored.facts) => {
-            of_stranger(reading, folded, pseudonym, Why::OtherDomain)
+            of_stranger(reading, folded, (pseudonym, origin), Why::OtherDomain)
         }
         Some(stored) => Ok(stored),
-        None => of_stranger(reading, folded, pseudonym, Why::UnknownName),
+        None => of_stranger(reading, folded, (pseudonym, origin), Why::UnknownName),
     }
 }
 
@@ -191,7 +191,13 @@ pub fn of_account(
     Ok(Some(Stored { facts, digest }))
 }
 
-fn of_stranger(reading: &Reading<'_>, folded: &str, pseudonym: Uuid, why: Why) -> Result<Stored, StoreError> {
+/// The facts of a sign-in with a name that signs nobody in, for this reason. Its counters are read as an account's are.
+fn of_stranger(
+    reading: &Reading<'_>,
+    folded: &str,
+    (pseudonym, origin): (Uuid, &Origin<'_>),
+    why: Why,
+) -> Result<Stored, StoreError> {
     let domain = match would_be_domain(reading, folded)? {
         None => None,
         Some(domain) => Some(DomainFacts {
@@ -204,8 +210,11 @@ fn of_stranger(reading: &Reading<'_>, folded: &str, pseudonym: Uuid, why: Why) -
         }),
     };
     let subject = Subject::Stranger(pseudonym);
-    let source = SourceFacts::UNKNOWN;
-    let facts = Facts { subject, nobody: Some(why), domain, account: None, source, spent: None };
+    let counter = lockouts::find(reading, pseudonym, &origin.counter(Standing::Unknown))?;
+    let source = SourceFacts { counter, ..SourceFacts::UNKNOWN };
+    let asks_agents = domain.as_ref().is_some_and(|domain: &DomainFacts| domain.policy.asks_agents());
+    let spent = if asks_agents { ad_budget::find(reading, pseudonym)? } else { None };
+    let facts = Facts { subject, nobody: Some(why), domain, account: None, source, spent };
     Ok(Stored { facts, digest: None })
 }
 

@@ -341,8 +341,8 @@ const STEPS: [&str; 4] = [
      ) STRICT, WITHOUT ROWID;",
     // To version 5: objects have numbers, by which their data is found, and the attributes of an object are packed into
     // one row, see `pack_attributes`. The row of an object says which domain it belongs to, `homes` that of erased ones. The
-    // processes that serve are rows.
-    // A code that waits is no row any more, and what only codes needed is gone.
+    // processes that serve are rows. A code that waits is no row any more, and what only codes needed is gone. Names that no
+    // account has are counted in rows.
     "CREATE TABLE nodes (
          id            BLOB PRIMARY KEY,
          name          TEXT NOT NULL UNIQUE,
@@ -353,6 +353,13 @@ const STEPS: [&str; 4] = [
          seen_at       INTEGER,
          software      TEXT NOT NULL DEFAULT ''
      ) STRICT, WITHOUT ROWID;
+     ALTER TABLE lockouts ADD COLUMN unknown_name INTEGER NOT NULL DEFAULT 0;
+     CREATE INDEX lockouts_of_unknown_names ON lockouts(last_at) WHERE unknown_name = 1;
+     ALTER TABLE ad_budget ADD COLUMN held_known INTEGER NOT NULL DEFAULT 0;
+     ALTER TABLE ad_budget ADD COLUMN held_unknown INTEGER NOT NULL DEFAULT 0;
+     ALTER TABLE ad_budget ADD COLUMN asked_until INTEGER NOT NULL DEFAULT 0;
+     ALTER TABLE ad_budget ADD COLUMN unknown_name INTEGER NOT NULL DEFAULT 0;
+     CREATE INDEX ad_budget_of_unknown_names ON ad_budget(last_at) WHERE unknown_name = 1;
      DROP INDEX objects_by_change;
      DROP INDEX objects_by_domain;
      DROP INDEX objects_by_sid;

@@ -5,7 +5,7 @@
 use crate::directory::groups;
 pub use crate::directory::named::Named;
 use landbridge_tenant_rules::account_state::{Account, State, state, veto};
-use landbridge_tenant_rules::lockout::{AdBudget, KNOWN_SECONDS};
+use landbridge_tenant_rules::lockout::{AdBudget, KNOWN_SECONDS, Standing};
 use landbridge_tenant_rules::model::Object;
 use landbridge_tenant_rules::model::kind_text;
 use landbridge_tenant_rules::model::presence_text;
@@ -261,7 +261,8 @@ fn describe_account(
     });
     let spent = ad_budget::find(reading, object)?;
     let spent = AdBudget::of(&resultant.policy).counted(spent.as_ref(), now);
-    let reached = [("known", spent.known), ("unknown", spent.unknown)].into_iter();
+    let part = |standing| spent.part(standing);
+    let reached = [("known", part(Standing::Known)), ("unknown", part(Standing::Unknown))].into_iter();
     let reached = reached.filter(|(_, failures)| *failures > 0).map(|(of, failures)| LockoutDescribed {
         source: Some(format!("(reached AD, from {of} sources)")),
         failures,

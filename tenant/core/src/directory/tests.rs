@@ -194,6 +194,7 @@ fn an_administrator_is_shown_everything_but_the_digest() {
 #[test]
 fn an_administrator_is_shown_which_sources_are_locked_how_many_are_known_and_what_still_counts_in_ad() {
     use landbridge_tenant_rules::lockout::{Source, Spent, Tries};
+    use landbridge_tenant_rules::sign_in::Subject;
     use landbridge_tenant_store::tables::{ad_budget, known_sources, lockouts};
     let tenant = Tenant::new();
     tenant.sends(vec![user(1, "one")]);
@@ -201,12 +202,18 @@ fn an_administrator_is_shown_which_sources_are_locked_how_many_are_known_and_wha
     let hashes = known_sources::hashes(tenant.store.seal_keys(), object(1), "app mail", &home);
     let locked = Tries { locks: 1, locked_until: NOW + 60, last_at: NOW, ..Tries::default() };
     let at_home = Tries { failures: 3, last_at: NOW, ..Tries::default() };
-    let spent = Spent { known: 0, unknown: 2, last_at: NOW };
+    let spent = Spent { unknown: 2, last_at: NOW, ..Spent::default() };
     let write = |t: &landbridge_tenant_store::Writing<'_>| {
         known_sources::note(t, object(1), &hashes, NOW)?;
-        lockouts::replace(t, object(1), lockouts::UNKNOWN_SOURCES, None, &locked)?;
-        lockouts::replace(t, object(1), &lockouts::of_known("203.0.113.7", "app mail"), None, &at_home)?;
-        ad_budget::replace(t, object(1), None, Some(&spent))
+        lockouts::replace(t, Subject::Account(object(1)), lockouts::UNKNOWN_SOURCES, None, &locked)?;
+        lockouts::replace(
+            t,
+            Subject::Account(object(1)),
+            &lockouts::of_known("203.0.113.7", "app mail"),
+            None,
+            &at_home,
+        )?;
+        ad_budget::replace(t, Subject::Account(object(1)), None, Some(&spent))
     };
     tenant.store.write("test", write).unwrap();
     let shown = |now| describe::describe(&tenant.store, "CORP\\user1", now).unwrap().accounts.remove(0);

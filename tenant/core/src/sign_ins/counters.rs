@@ -1,6 +1,6 @@
-//! The counters of the smart lockout and of AD's budget. Those of accounts are in the database; those of names that
-//! nobody has are in bounded memory, so that made-up names push no account's counter out. Accounts are counted in
-//! memory as well while the database cannot be written.
+//! The counters of the smart lockout and of AD's budget. All are rows of the database: those of accounts, and those of
+//! names that no account has, so that an unknown name reads and writes what an account does. Memory counts only while
+//! the database cannot be written.
 //! Neighbours: [`landbridge_tenant_rules::lockout`] computes, [`lockouts`] stores, [`super::pass`] settles every
 //! sign-in here.
 
@@ -16,18 +16,20 @@ use landbridge_tenant_store::facts::Origin;
 use landbridge_tenant_store::tables::{ad_budget, known_sources, lockouts};
 use landbridge_tenant_store::{Store, StoreError, Writing};
 use std::collections::{HashMap, VecDeque};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use tracing::debug;
 use uuid::Uuid;
 
 /// Limit on the counters in memory. The oldest is forgotten first. A counter is about 100 bytes, so all are about 1 MB.
-const STRANGERS: usize = 10_000;
-/// Limit on the accounts whose charges wait in memory for a database that can be written.
-const UNWRITTEN: usize = 10_000;
-/// Failures between two deletions of old counters.
+const IN_MEMORY: usize = 10_000;
+/// Accounts whose charges wait in memory for a database that can be written: with so many no agent is asked any more. The
+/// 4,096 sign-ins that agents may have by then fit below [`IN_MEMORY`].
+const UNWRITTEN: usize = 5_000;
+/// Writes between two deletions of old counters.
 const PRUNE_EVERY: u64 = 1000;
 
-/// Values in memory by key. Over [`STRANGERS`] of them the oldest is forgotten.
+/// Values in memory by key. Over [`IN_MEMORY`] of them the oldest is forgotten.
 pub(super) struct Bounded<K, V> {
     values: HashMap<K, V>,
     order: VecDeque<K>,
@@ -48,17 +50,31 @@ impl<K: Clone + Eq + std::hash::Hash, V: Copy> Bounded<K, V> {
         if self.values.insert(key.clone(), value).is_none() {
             self.order.push_back(key);
         }
-        while self.order.len() > STRANGERS {
+        while self.order.len() > IN_MEMORY {
             if let Some(oldest) = self.order.pop_front() {
                 self.values.remove(&oldest);
             }
         }
     }
 
-    #[cfg(test)]
+    fn remove(&mut self, key: &K) {
+        if self.values.remove(key).is_some() {
+            self.order.retain(|other| other != key);
+        }
+    }
+
     pub(super) fn len(&self) -> usize {
         self.values.len()
     }
+}
+
+/// What was counted while the database could not be written.
+#[derive(Default)]
+struct Unwritten {
+    /// Wrong passwords, by subject and source of the counter.
+    tries: Bounded<(Uuid, String), Tries>,
+    /// What AD may have counted. It was made from what is stored, and is newer.
+    spent: Bounded<Uuid, Spent>,
 }
 
 /// All counters, and what is remembered of wrong passwords.
@@ -67,12 +83,11 @@ pub(super) struct Counters {
     counts: Arc<Counts>,
     rules: Rules,
     remembered: Mutex<Remembered>,
-    /// By subject and source of the counter.
-    strangers: Mutex<Bounded<(Uuid, String), Tries>>,
-    /// What AD would have counted for names that nobody has, if they were accounts'.
-    pretended: Mutex<Bounded<Uuid, Spent>>,
-    /// What AD may have counted while the database could not be written.
-    unwritten: Mutex<HashMap<Uuid, Spent>>,
+    unwritten_of_accounts: Mutex<Unwritten>,
+    /// Those of names that no account has, apart, so that made-up names push out nothing of an account.
+    unwritten_of_names: Mutex<Unwritten>,
+    /// Transactions that wrote counters, in this process.
+    writes: AtomicU64,
 }
 
 /// A sign-in whose counters are settled.
@@ -93,9 +108,9 @@ impl Counters {
             counts,
             rules,
             remembered: Mutex::new(Remembered::new().ok_or(Unready::NoRandomness)?),
-            strangers: Mutex::default(),
-            pretended: Mutex::default(),
-            unwritten: Mutex::default(),
+            unwritten_of_accounts: Mutex::default(),
+            unwritten_of_names: Mutex::default(),
+            writes: AtomicU64::new(0),
         })
     }
 
@@ -108,23 +123,25 @@ impl Counters {
         lock(&self.remembered).forget(object);
     }
 
-    /// Adds what the process counts in memory to the facts of the database.
+    /// Adds what could not be written to the facts of the database.
     pub(super) fn complete(&self, facts: &mut Facts, origin: &Origin<'_>) {
         let id = facts.subject.id();
         let counter = (id, origin.counter(facts.source.standing));
-        facts.source.in_memory = lock(&self.strangers).find(&counter);
-        match facts.subject {
-            Subject::Stranger(_) => facts.spent = lock(&self.pretended).find(&id),
-            // What waits to be written was made from what is stored, and is newer.
-            Subject::Account(_) => {
-                facts.spent = lock(&self.unwritten).get(&id).copied().or(facts.spent);
-            }
+        let unwritten = lock(self.unwritten(facts.subject));
+        facts.source.in_memory = unwritten.tries.find(&counter);
+        facts.spent = unwritten.spent.find(&id).or(facts.spent);
+    }
+
+    fn unwritten(&self, subject: Subject) -> &Mutex<Unwritten> {
+        match subject {
+            Subject::Account(_) => &self.unwritten_of_accounts,
+            Subject::Stranger(_) => &self.unwritten_of_names,
         }
     }
 
     /// Whether no more charges may wait in memory.
     pub(super) fn too_many_unwritten(&self) -> bool {
-        lock(&self.unwritten).len() >= UNWRITTEN
+        lock(&self.unwritten_of_accounts).spent.len() >= UNWRITTEN
     }
 
     /// Whether the directory refused this password of the account lately, and the account's password has not changed
@@ -162,125 +179,99 @@ impl Counters {
         if wrong.is_none() && !forgives && let_in.is_none() && charge == Charge::Nothing {
             return Ok(());
         }
-        // 3. Names that nobody has are counted in memory. The disk is written all the same, or its time would tell
-        //    which names exist.
-        if let Subject::Stranger(_) = of.subject {
-            if let Some(now) = wrong {
-                self.count_in_memory(id, &counter, now);
-            }
-            if let Some(spent) = charged(charge, of.spent.as_ref()) {
-                lock(&self.pretended).put(id, spent);
-            }
-        }
-        // 4. One transaction for all of it.
+        // 3. One transaction for all of it.
+        let subject = of.subject;
         let written = self.store.write_short("sign-in", |writing| {
-            if let Subject::Stranger(_) = of.subject {
-                return self.write_as_much(writing, id, &counter, charge, wrong);
-            }
-            self.charge(writing, id, charge)?;
+            self.charge(writing, subject, charge)?;
             if forgives && let Some(own) = lockouts::find(writing, id, &counter)? {
                 lockouts::remove(writing, id, &counter, &own)?;
             }
             if let Some((hashes, at)) = &let_in {
                 known_sources::note(writing, id, hashes, *at)?;
             }
-            wrong.map_or(Ok(0), |now| self.count(writing, id, &counter, now))
+            wrong.map_or(Ok(0), |now| self.count(writing, subject, &counter, now))
         });
-        // 5. What could not be written is kept in memory.
-        if let Subject::Account(_) = of.subject {
+        // 4. What could not be written is kept in memory.
+        {
+            let mut unwritten = lock(self.unwritten(subject));
             match (charge, &written) {
                 (Charge::Nothing, _) | (Charge::Accepted { .. }, Err(_)) => {}
-                (Charge::Accepted { .. } | Charge::Add { .. }, Ok(_)) => {
-                    lock(&self.unwritten).remove(&id);
-                }
+                (Charge::Accepted { .. } | Charge::Add { .. }, Ok(_)) => unwritten.spent.remove(&id),
                 (Charge::Add { .. }, Err(_)) => {
                     if let Some(spent) = charged(charge, of.spent.as_ref()) {
-                        lock(&self.unwritten).insert(id, spent);
+                        unwritten.spent.put(id, spent);
                     }
                 }
             }
             if let (Some(now), Err(_)) = (wrong, &written) {
-                self.count_in_memory(id, &counter, now);
+                let key = (id, counter.clone());
+                let tries = self.rules.failed(unwritten.tries.find(&key), now);
+                unwritten.tries.put(key, tries);
             }
         }
         let locked = written?;
-        // 6. The numbers, and old counters now and then.
-        if let Some(now) = wrong {
-            self.note_failure(locked, now)?;
+        // 5. The numbers, and old counters now and then.
+        if wrong.is_some() {
+            self.counts.signin_failures.one();
+        }
+        if locked > 0 {
+            self.counts.locks_set.add(locked);
+            debug!(locks = locked, "the smart lockout locked an account");
+        }
+        if let Some(now) = wrong.or(charge.at()) {
+            self.prune(now)?;
         }
         Ok(())
     }
 
     /// Stores what AD may have counted. What another node has charged since the facts were read is kept.
-    fn charge(&self, writing: &Writing<'_>, object: Uuid, charge: Charge) -> Result<(), StoreError> {
+    fn charge(&self, writing: &Writing<'_>, subject: Subject, charge: Charge) -> Result<(), StoreError> {
         if charge == Charge::Nothing {
             return Ok(());
         }
-        let stored = ad_budget::find(writing, object)?;
-        let newest = lock(&self.unwritten).get(&object).copied().or(stored);
+        let id = subject.id();
+        let stored = ad_budget::find(writing, id)?;
+        let newest = lock(self.unwritten(subject)).spent.find(&id).or(stored);
         match charge {
             Charge::Nothing => Ok(()),
             Charge::Accepted { budget, at } => {
                 let left = budget.after_success(newest.as_ref(), at);
-                ad_budget::replace(writing, object, stored.as_ref(), left.as_ref())
+                ad_budget::replace(writing, subject, stored.as_ref(), left.as_ref())
             }
             Charge::Add { .. } => match charged(charge, newest.as_ref()) {
                 None => Ok(()),
-                spent => ad_budget::replace(writing, object, stored.as_ref(), spent.as_ref()),
+                spent => ad_budget::replace(writing, subject, stored.as_ref(), spent.as_ref()),
             },
         }
     }
 
-    /// Counts a wrong password of an account. Returns the number of locks that hold now.
-    fn count(&self, writing: &Writing<'_>, object: Uuid, counter: &str, now: i64) -> Result<u64, StoreError> {
-        let before = lockouts::find(writing, object, counter)?;
+    /// Counts a wrong password. Returns the number of locks that hold now.
+    fn count(
+        &self,
+        writing: &Writing<'_>,
+        subject: Subject,
+        counter: &str,
+        now: i64,
+    ) -> Result<u64, StoreError> {
+        let before = lockouts::find(writing, subject.id(), counter)?;
         let tries = self.rules.failed(before, now);
-        lockouts::replace(writing, object, counter, before.as_ref(), &tries)?;
+        lockouts::replace(writing, subject, counter, before.as_ref(), &tries)?;
         Ok(u64::from(self.rules.locked(Some(&tries), now)))
     }
 
-    /// A write of the same weight as an account's, which leaves nothing.
-    fn write_as_much(
-        &self,
-        writing: &Writing<'_>,
-        id: Uuid,
-        counter: &str,
-        charge: Charge,
-        wrong: Option<i64>,
-    ) -> Result<u64, StoreError> {
-        if let Some(spent) = charged(charge, None) {
-            ad_budget::replace(writing, id, None, Some(&spent))?;
-            ad_budget::replace(writing, id, Some(&spent), None)?;
+    /// Deletes old counters, and those of made-up names over their limit: with the first write of a process, and with
+    /// each thousandth one.
+    fn prune(&self, now: i64) -> Result<(), StoreError> {
+        if !self.writes.fetch_add(1, Ordering::Relaxed).is_multiple_of(PRUNE_EVERY) {
+            return Ok(());
         }
-        if let Some(now) = wrong {
-            let tries = self.rules.failed(None, now);
-            lockouts::replace(writing, id, counter, None, &tries)?;
-            lockouts::remove(writing, id, counter, &tries)?;
-        }
-        Ok(0)
-    }
-
-    fn count_in_memory(&self, id: Uuid, counter: &str, now: i64) {
-        let mut strangers = lock(&self.strangers);
-        let key = (id, counter.to_owned());
-        let tries = self.rules.failed(strangers.find(&key), now);
-        strangers.put(key, tries);
-    }
-
-    fn note_failure(&self, locked: u64, now: i64) -> Result<(), StoreError> {
-        self.counts.signin_failures.one();
-        if locked > 0 {
-            self.counts.locks_set.add(locked);
-            debug!(locks = locked, "the smart lockout locked an account");
-        }
-        if self.counts.signin_failures.now().is_multiple_of(PRUNE_EVERY) {
-            let (before, long_ago) =
-                (now.saturating_sub(self.rules.memory()), now.saturating_sub(BUDGET_MEMORY));
-            self.store.write("lockout-prune", |writing| {
-                lockouts::prune(writing, before)?;
-                ad_budget::prune(writing, long_ago)
-            })?;
-        }
+        let (before, long_ago) = (now.saturating_sub(self.rules.memory()), now.saturating_sub(BUDGET_MEMORY));
+        self.store.write("lockout-prune", |writing| {
+            lockouts::prune(writing, before)?;
+            lockouts::prune_unknown_names(writing)?;
+            ad_budget::prune(writing, long_ago)?;
+            ad_budget::prune_unknown_names(writing)
+        })?;
         Ok(())
     }
 }

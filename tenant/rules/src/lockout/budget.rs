@@ -9,6 +9,10 @@
 //! many beside them: together less than the threshold. Limit of this rule: bad passwords that were tried inside are
 //! unknown, because badPwdCount does not replicate.
 //!
+//! Where several nodes serve one database, a node reserves what it may send before it asks an agent, and gives back what
+//! was not sent. Reserved binds count like charges. Those of a node that has died become charges at the end of the
+//! question.
+//!
 //! Where a digest is held, AD is asked about the digest's password although both parts are spent. AD may refuse it,
 //! because the password was changed a moment ago. So one bind of both parts together is kept for it: two agents send no
 //! more than the two parts.
@@ -77,7 +81,7 @@ impl AdBudget {
             Self::Bounded { most, memory, .. } => {
                 let counted = counted(spent, memory, now);
                 let together = both(most).saturating_sub(u32::from(has_digest));
-                let left = together.saturating_sub(counted.known.saturating_add(counted.unknown));
+                let left = together.saturating_sub(counted.all());
                 most.saturating_sub(counted.part(standing)).min(left)
             }
             Self::None { .. } | Self::Unknown => 0,
@@ -89,8 +93,41 @@ impl AdBudget {
     pub fn allows_digests_password(self, spent: Option<&Spent>, now: i64) -> bool {
         let Self::Bounded { most, memory, .. } = self else { return false };
         let counted = counted(spent, memory, now);
-        let refused = counted.known > most || counted.unknown > most;
-        !refused && counted.known.saturating_add(counted.unknown) < both(most)
+        let refused = [Standing::Known, Standing::Unknown].iter().any(|of| counted.part(*of) > most);
+        !refused && counted.all() < both(most)
+    }
+
+    /// Reserves `binds` for a question to an agent that ends at `until`, asked for a source of this standing. Returns the
+    /// account's new charges. Times are in seconds since 1970. None: the budget counts nothing.
+    pub fn reserve(
+        self,
+        spent: Option<&Spent>,
+        (standing, binds): (Standing, u32),
+        now: i64,
+        until: i64,
+    ) -> Option<Spent> {
+        let Self::Bounded { memory, .. } = self else { return None };
+        let mut reserved = counted(spent, memory, now);
+        let held = reserved.held(standing);
+        *held = held.saturating_add(binds);
+        // A question of another node may end later.
+        reserved.asked_until = reserved.asked_until.max(until);
+        Some(reserved)
+    }
+
+    /// Gives back what [`Self::reserve`] has reserved, before the question has ended. Returns the account's new charges.
+    /// None: nothing is left.
+    pub fn give_back(
+        self,
+        spent: Option<&Spent>,
+        (standing, binds): (Standing, u32),
+        now: i64,
+    ) -> Option<Spent> {
+        let Self::Bounded { memory, .. } = self else { return spent.copied() };
+        let mut left = counted(spent, memory, now);
+        let held = left.held(standing);
+        *held = held.saturating_sub(binds);
+        left.without_ended_questions().if_any()
     }
 
     /// The charges that still count at `now`. Those that do not count are zero.
@@ -108,7 +145,7 @@ impl AdBudget {
         let Self::Bounded { most, memory, .. } = self else { return None };
         let counted = counted(spent, memory, now);
         let unknown = counted.known.saturating_add(counted.unknown).min(most);
-        (unknown > 0).then_some(Spent { known: 0, unknown, ..counted })
+        Spent { known: 0, unknown, ..counted }.if_any()
     }
 
     /// Charges `more` bad passwords from a source of this standing and returns the account's new charges. None: they
@@ -140,15 +177,50 @@ pub struct Spent {
     /// When the last of them was tried, in seconds since 1970. Both numbers count from then on, because AD's own count
     /// does.
     pub last_at: i64,
+    /// Reserved for questions of known sources that are under way.
+    pub held_known: u32,
+    /// Reserved for questions of unknown sources that are under way.
+    pub held_unknown: u32,
+    /// When the last of these questions ends, in seconds since 1970. What is still reserved then was reserved by a node
+    /// that died: it counts as charged at that time. Zero: no question is under way.
+    pub asked_until: i64,
 }
 
 impl Spent {
-    /// Those from sources of this standing.
+    /// Those from sources of this standing, with what is reserved.
     pub fn part(&self, standing: Standing) -> u32 {
         match standing {
-            Standing::Known => self.known,
-            Standing::Unknown => self.unknown,
+            Standing::Known => self.known.saturating_add(self.held_known),
+            Standing::Unknown => self.unknown.saturating_add(self.held_unknown),
         }
+    }
+
+    /// Whether a question about the account is under way at `now`, whose answer may give something back.
+    pub fn is_asked_about(&self, now: i64) -> bool {
+        (self.held_known > 0 || self.held_unknown > 0) && now < self.asked_until
+    }
+
+    /// All of them.
+    fn all(&self) -> u32 {
+        self.part(Standing::Known).saturating_add(self.part(Standing::Unknown))
+    }
+
+    fn held(&mut self, standing: Standing) -> &mut u32 {
+        match standing {
+            Standing::Known => &mut self.held_known,
+            Standing::Unknown => &mut self.held_unknown,
+        }
+    }
+
+    /// The same; without anything reserved no question is under way.
+    fn without_ended_questions(self) -> Self {
+        let is_asked = self.held_known > 0 || self.held_unknown > 0;
+        Self { asked_until: if is_asked { self.asked_until } else { 0 }, ..self }
+    }
+
+    /// None: nothing is charged or reserved.
+    fn if_any(self) -> Option<Self> {
+        (self.all() > 0).then_some(self)
     }
 }
 
@@ -157,9 +229,26 @@ fn both(most: u32) -> u32 {
     most.saturating_mul(2)
 }
 
-/// The charges that still count at `now`.
+/// The charges that still count at `now`, and what is reserved. What is still reserved after the end of its question is
+/// charged.
 fn counted(spent: Option<&Spent>, memory: i64, now: i64) -> Spent {
-    spent.filter(|spent| now.saturating_sub(spent.last_at) < memory).copied().unwrap_or_default()
+    let Some(spent) = spent else { return Spent::default() };
+    let without_charges = Spent { known: 0, unknown: 0, last_at: 0, ..*spent };
+    let at = |spent: &Spent, time: i64| {
+        if time.saturating_sub(spent.last_at) < memory { *spent } else { without_charges }
+    };
+    if spent.is_asked_about(now) {
+        return at(spent, now);
+    }
+    // What is still reserved is charged when the question ended, beside the charges that counted then.
+    let mut charged = *spent;
+    if spent.held_known > 0 || spent.held_unknown > 0 {
+        let before = at(spent, spent.asked_until);
+        (charged.known, charged.unknown) = (before.part(Standing::Known), before.part(Standing::Unknown));
+        charged.last_at = before.last_at.max(spent.asked_until);
+    }
+    (charged.held_known, charged.held_unknown, charged.asked_until) = (0, 0, 0);
+    if now.saturating_sub(charged.last_at) < memory { charged } else { Spent::default() }
 }
 
 /// Seconds after which a counter of the budget can be deleted: none counts longer.
@@ -311,6 +400,35 @@ mod tests {
             }
             assert!(asked[0] > 1_000 && asked[1] > 1_000, "{threshold}: {asked:?}");
         }
+    }
+
+    #[test]
+    fn what_is_reserved_counts_until_it_is_given_back_or_its_question_has_ended() {
+        let budget = AdBudget::of(&policy(10, 30));
+        let room = |spent: Option<&Spent>, now| budget.room(spent, Standing::Unknown, false, now);
+        let charged = budget.charge(None, Standing::Unknown, 1, 1_000);
+        let first = budget.reserve(charged.as_ref(), (Standing::Unknown, 2), 2_000, 2_015);
+        assert_eq!(room(first.as_ref(), 2_000), 1);
+        let both = budget.reserve(first.as_ref(), (Standing::Unknown, 1), 2_005, 2_020);
+        assert_eq!(room(both.as_ref(), 2_005), 0);
+        assert!(both.unwrap().is_asked_about(2_019) && !both.unwrap().is_asked_about(2_020));
+        // 1. Given back, they leave the charges of before, with their time.
+        let second = budget.give_back(both.as_ref(), (Standing::Unknown, 2), 2_010);
+        let none = budget.give_back(second.as_ref(), (Standing::Unknown, 1), 2_011);
+        assert_eq!(none, charged);
+        assert_eq!(budget.give_back(None, (Standing::Known, 2), 2_000), None);
+        // 2. Those of a node that died are charged at the end of the question, and count as long as any.
+        let memory = 31 * 60 * 5;
+        assert_eq!((room(both.as_ref(), 2_020), room(both.as_ref(), 2_019 + memory)), (0, 0));
+        assert_eq!(room(both.as_ref(), 2_020 + memory), 4);
+        let later = budget.charge(both.as_ref(), Standing::Known, 1, 2_030).unwrap();
+        let expected = Spent { known: 1, unknown: 4, last_at: 2_030, ..Spent::default() };
+        assert_eq!(later, expected);
+        // 3. A right password of another node leaves what is reserved.
+        let after = budget.after_success(both.as_ref(), 2_010).unwrap();
+        assert_eq!((after.unknown, after.held_unknown, after.last_at), (1, 3, 1_000));
+        // 4. Without a limit nothing is reserved.
+        assert_eq!(AdBudget::Unbounded.reserve(None, (Standing::Known, 2), 0, 15), None);
     }
 
     #[test]

@@ -85,7 +85,7 @@ pub struct SourceFacts {
     pub seen_at: Option<i64>,
     /// The counter that holds for it, as stored: its own while it is known, otherwise that of all unknown sources.
     pub counter: Option<Tries>,
-    /// The same counter in memory: of names that nobody has, and of accounts while the database cannot be written.
+    /// The same counter in memory: what was counted while the database could not be written.
     pub in_memory: Option<Tries>,
 }
 

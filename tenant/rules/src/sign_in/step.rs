@@ -118,6 +118,16 @@ pub enum Charge {
     },
 }
 
+impl Charge {
+    /// Its time, in seconds since 1970. None: nothing changes.
+    pub fn at(self) -> Option<i64> {
+        match self {
+            Self::Nothing => None,
+            Self::Accepted { at, .. } | Self::Add { at, .. } => Some(at),
+        }
+    }
+}
+
 /// How long a verdict is held back.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Wait {

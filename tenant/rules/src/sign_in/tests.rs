@@ -64,7 +64,7 @@ fn from_known(facts: Facts) -> Facts {
 
 /// Both parts of the budget of [`BOUNDED`], spent a moment ago as far as given.
 fn having_spent(facts: Facts, known: u32, unknown: u32) -> Facts {
-    Facts { spent: Some(Spent { known, unknown, last_at: NOW - 100 }), ..facts }
+    Facts { spent: Some(Spent { known, unknown, last_at: NOW - 100, ..Spent::default() }), ..facts }
 }
 
 fn nobody(policy: SigninPolicy) -> Facts {

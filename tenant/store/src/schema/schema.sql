@@ -149,15 +149,17 @@ CREATE TABLE digests (
 
 -- Counters of the smart lockout: one for each known source with failures, one for all unknown sources.
 CREATE TABLE lockouts (
-    object          BLOB NOT NULL,
+    object          BLOB NOT NULL,                 -- objectGUID, or the pseudonym of a name that no account has
     source          TEXT NOT NULL,                 -- source and caller; empty: all unknown sources
     failures        INTEGER NOT NULL,
     first_at        INTEGER NOT NULL,
     last_at         INTEGER NOT NULL,
     locked_until    INTEGER NOT NULL,
     locks           INTEGER NOT NULL,              -- how often in a row: the lock grows
+    unknown_name    INTEGER NOT NULL DEFAULT 0,    -- 1: no account has the name
     PRIMARY KEY (object, source)
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX lockouts_of_unknown_names ON lockouts(last_at) WHERE unknown_name = 1;
 
 -- Where an account was let in from. Without the seal key the rows tell no place.
 CREATE TABLE known_sources (
@@ -168,13 +170,18 @@ CREATE TABLE known_sources (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX known_sources_by_time ON known_sources(seen_at);
 
--- The bad passwords of an account that may have reached AD.
+-- The bad passwords of an account that may have reached AD. Of a name that no account has: those that would have.
 CREATE TABLE ad_budget (
-    object      BLOB PRIMARY KEY,                  -- objectGUID
-    known       INTEGER NOT NULL,                  -- from known sources
-    unknown     INTEGER NOT NULL,                  -- from unknown sources
-    last_at     INTEGER NOT NULL
+    object        BLOB PRIMARY KEY,                -- objectGUID, or the pseudonym of a name that no account has
+    known         INTEGER NOT NULL,                -- from known sources
+    unknown       INTEGER NOT NULL,                -- from unknown sources
+    last_at       INTEGER NOT NULL,
+    held_known    INTEGER NOT NULL DEFAULT 0,      -- reserved for questions to agents that are under way
+    held_unknown  INTEGER NOT NULL DEFAULT 0,
+    asked_until   INTEGER NOT NULL DEFAULT 0,      -- the end of these questions
+    unknown_name  INTEGER NOT NULL DEFAULT 0       -- 1: no account has the name
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX ad_budget_of_unknown_names ON ad_budget(last_at) WHERE unknown_name = 1;
 
 CREATE TABLE agents (
     id              BLOB PRIMARY KEY,

@@ -1,12 +1,17 @@
 //! The table `lockouts`: the counters of the smart lockout, for each account and known source, and for each account
 //! over all unknown sources. They survive a restart. An account has at most [`KNOWN_SOURCES`] rows of known sources
-//! and one more, so the size of the table is bounded by the directory.
+//! and one more, and names that no account has have [`UNKNOWN_NAMES`] in all, so the size of the table is bounded by the
+//! directory.
 //! Neighbours: [`landbridge_tenant_rules::lockout`] computes the counters; the sign-in reads and writes them.
 
 use crate::engine::{OptionalRow as _, Row, params};
 use crate::{Reading, StoreError, Writing};
 use landbridge_tenant_rules::lockout::{KNOWN_SOURCES, Tries};
+use landbridge_tenant_rules::sign_in::Subject;
 use uuid::Uuid;
+
+/// Limit on the rows of names that no account has. The oldest are deleted, and no row of an account is.
+pub const UNKNOWN_NAMES: i64 = 10_000;
 
 /// The source of the row over all unknown sources. No known source is empty.
 pub const UNKNOWN_SOURCES: &str = "";
@@ -49,16 +54,17 @@ pub fn of(reading: &Reading<'_>, object: Uuid) -> Result<Vec<(String, Tries)>, S
 /// counters over the limit. [`StoreError::Conflict`]: another writer has changed it since.
 pub fn replace(
     writing: &Writing<'_>,
-    object: Uuid,
+    subject: Subject,
     source: &str,
     before: Option<&Tries>,
     after: &Tries,
 ) -> Result<(), StoreError> {
+    let object = subject.id();
     let changed = match before {
         None => writing
             .prepare_cached(
-                "INSERT INTO lockouts (object, source, failures, first_at, last_at, locked_until, locks)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT DO NOTHING",
+                "INSERT INTO lockouts (object, source, failures, first_at, last_at, locked_until, locks, unknown_name)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT DO NOTHING",
             )?
             .execute((
                 object.as_bytes(),
@@ -68,6 +74,7 @@ pub fn replace(
                 after.last_at,
                 after.locked_until,
                 after.locks,
+                subject.account().is_none(),
             ))?,
         Some(before) => writing
             .prepare_cached(
@@ -127,4 +134,14 @@ pub fn remove(writing: &Writing<'_>, object: Uuid, source: &str, before: &Tries)
 /// Deletes the counters whose last failure and lock are before `before` (seconds since 1970). Returns their number.
 pub fn prune(writing: &Writing<'_>, before: i64) -> Result<usize, StoreError> {
     writing.execute("DELETE FROM lockouts WHERE last_at < ?1 AND locked_until < ?1", [before])
+}
+
+/// Deletes the oldest counters of names that no account has, over [`UNKNOWN_NAMES`]. Returns their number.
+pub fn prune_unknown_names(writing: &Writing<'_>) -> Result<usize, StoreError> {
+    writing.execute(
+        "DELETE FROM lockouts WHERE unknown_name = 1 AND object IN (
+             SELECT object FROM lockouts WHERE unknown_name = 1
+             ORDER BY last_at DESC, object DESC LIMIT 100000 OFFSET ?1)",
+        [UNKNOWN_NAMES],
+    )
 }

@@ -3,6 +3,8 @@
 
 use landbridge_tenant_fixture::*;
 use landbridge_tenant_rules::lockout::Source;
+use landbridge_tenant_rules::lockout::Spent;
+use landbridge_tenant_rules::sign_in::Subject;
 use landbridge_tenant_store::erase::due_before;
 use landbridge_tenant_store::tables::{ad_budget, attributes, digests, known_sources, lockouts, objects};
 use landbridge_wire::bounded::Text;
@@ -168,14 +170,16 @@ mod sqlite {
         let tries = landbridge_tenant_rules::lockout::Tries { last_at: NOW, ..Default::default() };
         tenant
             .store
-            .write("test", |t| lockouts::replace(t, object(crowd.leaving[0]), "somewhere", None, &tries))
+            .write("test", |t| {
+                lockouts::replace(t, Subject::Account(object(crowd.leaving[0])), "somewhere", None, &tries)
+            })
             .unwrap();
         let leaving = object(crowd.leaving[0]);
         let home = Source::parse("203.0.113.7").unwrap();
         let hashes = known_sources::hashes(tenant.store.seal_keys(), leaving, "app mail", &home);
-        let spent = landbridge_tenant_rules::lockout::Spent { known: 1, unknown: 2, last_at: NOW };
+        let spent = Spent { known: 1, unknown: 2, last_at: NOW, ..Spent::default() };
         let note = |t: &landbridge_tenant_store::Writing<'_>| {
-            ad_budget::replace(t, leaving, None, Some(&spent))?;
+            ad_budget::replace(t, Subject::Account(leaving), None, Some(&spent))?;
             known_sources::note(t, leaving, &hashes, NOW)
         };
         tenant.store.write("test", note).unwrap();

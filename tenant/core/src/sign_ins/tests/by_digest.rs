@@ -4,9 +4,10 @@ use super::*;
 use crate::sign_ins::queue::Entry;
 use landbridge_tenant_fixture::*;
 use landbridge_tenant_rules::account_state::{State, filetime};
-use landbridge_tenant_rules::lockout::Standing;
-use landbridge_tenant_store::facts;
-use landbridge_tenant_store::tables::{known_sources, lockouts, objects};
+use landbridge_tenant_rules::lockout::{Spent, Standing, Tries};
+use landbridge_tenant_rules::sign_in::Subject;
+use landbridge_tenant_store::tables::{ad_budget, known_sources, lockouts, objects};
+use landbridge_tenant_store::{RawValue, facts};
 use landbridge_wire::bounded::List;
 use landbridge_wire::reserved::ReservedAttribute;
 use landbridge_wire::upload::{AttributeValue, Presence, Record, Upload};
@@ -409,13 +410,10 @@ fn a_name_that_nobody_has_locks_like_one_that_somebody_has() {
     let spent = derivations(&tenant);
     assert_eq!(why(&tries(&signin, "CORP\\nobody", "another")), Why::UnknownSourcesLocked);
     assert_eq!(derivations(&tenant), spent);
-    assert!(
-        tenant
-            .store
-            .read(|c| Ok(c.raw().query_row("SELECT count(*) FROM lockouts", [], |r| r.get::<_, i64>(0))?))
-            .unwrap()
-            == 0
-    );
+    drop(signin);
+    let signin = super::signin(&tenant);
+    assert_eq!(why(&tries(&signin, "CORP\\nobody", "another")), Why::UnknownSourcesLocked, "after a restart");
+    assert_eq!(why(&tries(&signin, "CORP\\nobody2", "another")), Why::UnknownName, "another name");
 }
 
 #[test]
@@ -436,12 +434,56 @@ fn a_wrong_password_and_an_unknown_name_both_wait_for_the_disk() {
 }
 
 #[test]
-fn made_up_names_fill_no_memory_and_push_out_no_accounts_counter() {
-    let mut strangers = counters::Bounded::default();
+fn made_up_names_fill_neither_memory_nor_the_database_and_push_out_no_accounts_counter() {
+    // 1. Memory, while the database cannot be written.
+    let mut in_memory = counters::Bounded::default();
     for n in 0..20_500_u128 {
-        strangers.put(Uuid::from_u128(n), landbridge_tenant_rules::lockout::Tries::default());
+        in_memory.put(Uuid::from_u128(n), Tries::default());
     }
-    assert_eq!(strangers.len(), 10_000);
+    assert_eq!(in_memory.len(), 10_000);
+    // 2. The database: the newest names are kept, and every account.
+    let tenant = three();
+    let tries = |last_at| Tries { failures: 1, first_at: NOW, last_at, ..Tries::default() };
+    let spent = |last_at| Spent { unknown: 1, last_at, ..Spent::default() };
+    tenant
+        .store
+        .write("test", |writing| {
+            let put = |subject, at| {
+                lockouts::replace(writing, subject, lockouts::UNKNOWN_SOURCES, None, &tries(at))?;
+                ad_budget::replace(writing, subject, None, Some(&spent(at)))
+            };
+            put(Subject::Account(object(1)), NOW - 1_000)?;
+            (0..10_005)
+                .try_for_each(|n| put(Subject::Stranger(Uuid::from_u128(n)), NOW - 100 + i64::from(n > 2)))
+        })
+        .unwrap();
+    assert_eq!(why(&super::tries(&signin(&tenant), "CORP\\nobody", "x")), Why::UnknownName);
+    let number = |sql: &str| {
+        let rows = tenant.store.read(|reading| reading.raw_rows(sql, &[])).unwrap();
+        rows[0][0].clone()
+    };
+    for table in ["lockouts", "ad_budget"] {
+        let count = |which: &str| number(&format!("SELECT count(*) FROM {table} WHERE {which}"));
+        assert_eq!(count("unknown_name = 1"), RawValue::Integer(10_000), "{table}");
+        assert_eq!(count("unknown_name = 0"), RawValue::Integer(1), "{table}");
+        assert_eq!(count(&format!("unknown_name = 1 AND last_at = {}", NOW - 100)), RawValue::Integer(0));
+    }
+}
+
+#[test]
+fn an_unknown_name_writes_the_rows_that_an_account_writes() {
+    let tenant = three();
+    let signin = signin(&tenant);
+    for n in 0..3 {
+        for name in ["CORP\\user1", "CORP\\nobody"] {
+            tries(&signin, name, &format!("wrong{n}"));
+        }
+    }
+    let sql =
+        "SELECT source, failures, first_at, last_at, locked_until, locks FROM lockouts ORDER BY unknown_name";
+    let rows = tenant.store.read(|reading| reading.raw_rows(sql, &[])).unwrap();
+    assert_eq!(rows.len(), 2);
+    assert_eq!(rows[0], rows[1]);
 }
 
 #[test]

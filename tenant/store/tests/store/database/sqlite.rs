@@ -1,5 +1,6 @@
 //! The database's file, by its sentences.
 use landbridge_tenant_fixture::{NOW, Tenant, keys};
+use landbridge_tenant_rules::lockout::Spent;
 use landbridge_tenant_rules::model::AgentState;
 use landbridge_tenant_rules::model::Application;
 use landbridge_tenant_store::error::*;
@@ -191,7 +192,7 @@ fn a_database_of_version_2_becomes_one_of_today_with_everything_in_it() {
                 "old ones work on"
             );
             // What AD may have counted still counts, and what all sources had tried is that of unknown ones.
-            let spent = landbridge_tenant_rules::lockout::Spent { known: 0, unknown: 2, last_at: 7 };
+            let spent = Spent { unknown: 2, last_at: 7, ..Spent::default() };
             assert_eq!(ad_budget::find(connection, object(1))?, Some(spent));
             // Applications serve whom they served, by the secret that they have.
             let apps = apps::list(connection, 10)?;
