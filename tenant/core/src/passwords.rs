@@ -9,7 +9,9 @@
 
 use crate::clock::unix_now;
 use crate::provider::end_others_after_change;
-use crate::sign_ins::{AskAgents, Attempt, Caller, Disclosable, SignIns, Unavailable, Verdict, Why};
+use crate::sign_ins::{
+    AskAgents, Attempt, Caller, Disclosable, Reserved, SignIns, Unavailable, Verdict, Why,
+};
 use landbridge_crypto::secret::Password;
 use landbridge_tenant_rules::account_state::{Account, TICKS_A_SECOND, password_expires_at, unix_seconds};
 use landbridge_tenant_rules::counts::Counts;
@@ -242,17 +244,30 @@ impl Passwords {
         let Some(turn) = self.sign_ins.turn(object, ready.facts.source.standing).await else {
             return Changed::NotSignedIn(Verdict::Unavailable(Unavailable::Overloaded));
         };
-        // 3. The agent.
-        let pair = PasswordPair { account: ready.name.clone(), old: old.clone(), new };
-        let answer = self.agents.clone().change(ready.domain, ready.account, pair).await;
-        // 4. What follows is written down.
-        let parts = Arc::new((ready, caller, old, answer));
+        // 3. A bind of AD's budget, where other nodes may use it too.
+        let reserved = match self.sign_ins.reserve(&ready.facts, unix_now()).await {
+            Ok(reserved) => reserved,
+            Err(error) => {
+                tracing::error!(%object, %error, "a change of password cannot be charged: no agent is asked");
+                return storage();
+            }
+        };
+        // 4. The agent.
+        let (answer, reserved) = match reserved {
+            Ok(reserved) => {
+                let pair = PasswordPair { account: ready.name.clone(), old: old.clone(), new };
+                (self.agents.clone().change(ready.domain, ready.account, pair).await, reserved)
+            }
+            Err(why) => (AgentAnswer { outcome: Err(why), agent: None, tried: 0 }, None),
+        };
+        // 5. What follows is written down.
+        let parts = Arc::new((ready, caller, old, (answer, reserved)));
         for pause in WRITES {
             tokio::time::sleep(pause).await;
             let (of, parts) = (self.clone(), parts.clone());
             let concluded = spawn_blocking(move || {
-                let (ready, caller, old, answer) = parts.as_ref();
-                of.conclude(ready, caller, (old, session), answer)
+                let (ready, caller, old, (answer, reserved)) = parts.as_ref();
+                of.conclude(ready, caller, (old, session), (answer, *reserved))
             });
             match concluded.await {
                 Ok(Ok(changed)) => return changed,
@@ -306,7 +321,7 @@ impl Passwords {
         ready: &Ready,
         caller: &Caller,
         (old, session): (&Password, Option<Uuid>),
-        answer: &AgentAnswer<ChangeOutcome>,
+        (answer, reserved): (&AgentAnswer<ChangeOutcome>, Option<Reserved>),
     ) -> Result<Changed, StoreError> {
         let now = unix_now();
         let object = ready.object;
@@ -357,7 +372,7 @@ impl Passwords {
         };
         // 2. The counters.
         let effects = effects_of_change(&ready.facts, answer, now);
-        if let Err(error) = self.sign_ins.settle(&ready.facts, caller, old, effects, now) {
+        if let Err(error) = self.sign_ins.settle(&ready.facts, (caller, old), effects, reserved, now) {
             // What AD did stands, and the answer with it.
             tracing::error!(%object, %error, "the counters after a change of password cannot be written");
         }

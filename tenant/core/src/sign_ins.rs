@@ -29,12 +29,13 @@ use crate::audit::Recorder;
 use crate::clock::{stopped, unix_now};
 use crate::numbers::Numbers;
 use contradictions::Contradictions;
+pub(crate) use counters::Reserved;
 use counters::{Counters, Settled};
 use decoys::Decoys;
 use equal_delay::EqualDelay;
 use landbridge_crypto::secret::Password;
 use landbridge_tenant_rules::lockout::Standing;
-use landbridge_tenant_rules::sign_in::{Charge, Facts, Question, Settle};
+use landbridge_tenant_rules::sign_in::{About, Charge, Facts, Question, Reserving, Settle};
 use landbridge_tenant_store::facts;
 use landbridge_tenant_store::{Store, StoreError};
 use parts::Inner;
@@ -49,6 +50,8 @@ use verifiers::Verifiers;
 
 /// The outcome of a sign-in that was decided and whose audit entry could not be written, in the metrics.
 const NOT_WRITTEN: &str = "audit-not-written";
+/// Time between two looks at a question of another node.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
 /// Time between two reviews of answers that digests contradict. phs completes a cycle no more often.
 const REVIEW: Duration = Duration::from_secs(2);
 
@@ -109,13 +112,35 @@ impl SignIns {
         }))
     }
 
-    /// Writes what an agent's answer about this password does to the counters. Blocks.
+    /// Reserves a bind in AD's budget for a password that the tenant takes for right, before an agent is asked about it.
+    /// While a question of another node holds the last one, it is waited for like a turn.
+    pub(crate) async fn reserve(
+        &self,
+        facts: &Facts,
+        now: i64,
+    ) -> Result<Result<Option<Reserved>, NoAnswer>, StoreError> {
+        let until = Instant::now() + turns::PATIENCE;
+        loop {
+            let (inner, facts) = (self.0.clone(), facts.clone());
+            let reserving =
+                spawn_blocking(move || inner.counters.reserve(&facts, About::LikelyPassword, now)).await;
+            match reserving.map_err(|_| StoreError::Defect("a reservation panicked".to_owned()))?? {
+                (Reserving::NotNeeded | Reserving::Possible(_), reserved) => return Ok(Ok(reserved)),
+                (Reserving::NoRoom { is_asked: true }, _) if Instant::now() < until => {
+                    tokio::time::sleep(LOOK_EVERY).await;
+                }
+                (Reserving::NoRoom { .. }, _) => return Ok(Err(NoAnswer::AtBound)),
+            }
+        }
+    }
+
+    /// Writes what an agent's answer about this password does to the counters, and gives back what was reserved. Blocks.
     pub(crate) fn settle(
         &self,
         facts: &Facts,
-        caller: &Caller,
-        password: &Password,
+        (caller, password): (&Caller, &Password),
         (settle, charge): (Settle, Charge),
+        reserved: Option<Reserved>,
         now: i64,
     ) -> Result<(), StoreError> {
         let settled = Settled {
@@ -124,6 +149,8 @@ impl SignIns {
             spent: facts.spent,
             origin: caller.origin(now, self.0.store.seal_keys()),
             password,
+            reserved,
+            now,
         };
         self.0.counters.settle(&settled, settle, charge)
     }
@@ -199,7 +226,26 @@ async fn one_sign_in<E: Send + 'static>(
             },
         };
     }
-    // 3. An agent, and what its answer means.
+    // 3. A question of another node that holds the last of AD's budget: waited for like a turn.
+    let until = Instant::now() + turns::PATIENCE;
+    while let Halt::Question = halt {
+        tokio::time::sleep(LOOK_EVERY).await;
+        pass.waited = Instant::now() >= until;
+        match on_a_thread(pass, Pass::run).await {
+            Some(waited) => (pass, halt) = waited,
+            None => return defect(),
+        }
+    }
+    // 4. What looks like a question.
+    if let Halt::Pretend(pretended) = halt {
+        tokio::time::sleep(pretended.wait).await;
+        let now = unix_now().max(pass.attempt.now);
+        match on_a_thread(pass, move |pass| pass.end_pretended(*pretended, now)).await {
+            Some(ended) => (pass, halt) = ended,
+            None => return defect(),
+        }
+    }
+    // 5. An agent, and what its answer means.
     if let Halt::AskAgent(Question { domain, account, binds }) = halt {
         let since = Instant::now();
         let password = pass.attempt.password.clone();
@@ -218,13 +264,13 @@ async fn one_sign_in<E: Send + 'static>(
         }
     }
     let Halt::End(End { mut verdict, mut outcome, wait, written }) = halt else { return defect() };
-    // 4. The wait that makes the verdict look like others. The runtime's clock ticks in milliseconds: no wait is no
+    // 6. The wait that makes the verdict look like others. The runtime's clock ticks in milliseconds: no wait is no
     //    tick.
     if !wait.is_zero() {
         tokio::time::sleep(wait).await;
     }
     drop(pass.turn.take());
-    // 5. The audit entry. Without it there is no answer, neither "yes" nor "no": if a refusal still left, a guesser
+    // 7. The audit entry. Without it there is no answer, neither "yes" nor "no": if a refusal still left, a guesser
     //    could tell the right password by its "unavailable", and nothing would be on record.
     let metrics = &pass.inner.numbers.metrics;
     if let Some(written) = written

@@ -38,6 +38,7 @@
 //! - `instances.rs`: finds an identity that two processes use at once
 //! - `sign_in.rs`: a sign-in as a machine: facts in, next step out
 //! - `sign_in/facts.rs`: what is known when a sign-in takes its next step
+//! - `sign_in/reserve.rs`: what is reserved in AD's budget before an agent is asked
 //! - `sign_in/step.rs`: what a sign-in does next, and what a decision leaves to be done
 //! - `verdict.rs`: the outcomes of a sign-in, and the reasons of a refusal
 //! - `counts.rs`: counters for the metrics

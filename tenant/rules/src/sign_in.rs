@@ -11,9 +11,11 @@
 //! Neighbours: the crate `store` reads [`Facts`]; the crate `core` has the threads, the agents and the memory.
 
 mod facts;
+mod reserve;
 mod step;
 
 pub use facts::{AccountFacts, DigestFact, DomainFacts, Facts, Holds, Memory, Silence, SourceFacts, Subject};
+pub use reserve::{About, QUESTION_SECONDS, Reservation, Reserving, reserving};
 pub use step::{Against, Answered, Charge, DecidedBy, Decision, Like, Question, Settle, Step, Wait};
 
 use crate::account_state::{State, state};
@@ -116,8 +118,12 @@ impl SignIn<'_> {
                 return self.without_budget(facts, domain, memory, holds, now);
             }
         }
-        // 4. With the budget spent, the digest stands in for it. A name without a digest derives all the same.
+        // 4. With the budget spent, the digest stands in for it. A name without a digest derives all the same. What another
+        //    node has reserved may be given back in a moment.
         if is_spent {
+            if !holds.waited && facts.spent.is_some_and(|spent| spent.is_asked_about(now)) {
+                return Step::WaitForQuestion;
+            }
             return match (holds.place, has_stand_in(facts, now)) {
                 (false, _) => Step::WaitForPlace,
                 (true, true) => Step::Compare(Against::Digest),

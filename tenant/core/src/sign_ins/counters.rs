@@ -5,13 +5,16 @@
 //! sign-in here.
 
 use super::attempt::Unready;
+use crate::clock::unix_now;
 use crate::lock::lock;
 use landbridge_crypto::secret::Password;
 use landbridge_tenant_rules::counts::Counts;
 use landbridge_tenant_rules::lockout::{
     BUDGET_MEMORY, RefusedAt, Remembered, Rules, Spent, Standing, Tries, must_be_noted,
 };
-use landbridge_tenant_rules::sign_in::{Charge, Facts, Settle, SourceFacts, Subject};
+use landbridge_tenant_rules::sign_in::{
+    About, Charge, Facts, QUESTION_SECONDS, Reservation, Reserving, Settle, SourceFacts, Subject, reserving,
+};
 use landbridge_tenant_store::facts::Origin;
 use landbridge_tenant_store::tables::{ad_budget, known_sources, lockouts};
 use landbridge_tenant_store::{Store, StoreError, Writing};
@@ -99,6 +102,27 @@ pub(super) struct Settled<'a> {
     pub(super) spent: Option<Spent>,
     pub(super) origin: Origin<'a>,
     pub(super) password: &'a Password,
+    /// What was reserved in AD's budget.
+    pub(super) reserved: Option<Reserved>,
+    /// The time, in seconds since 1970.
+    pub(super) now: i64,
+}
+
+/// What is reserved in AD's budget for a question to an agent. It is not given back when this is dropped: then it is
+/// charged, as if the node had died.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Reserved {
+    pub(super) reservation: Reservation,
+    /// When it was made, by this machine's clock.
+    made_at: i64,
+}
+
+impl Reserved {
+    /// Whether the question has ended by now, or is about to: then other nodes count what is reserved as charged, and
+    /// nothing is given back. Clocks of nodes differ by at most 2 s.
+    fn has_ended(&self) -> bool {
+        unix_now().saturating_sub(self.made_at) >= QUESTION_SECONDS - 2
+    }
 }
 
 impl Counters {
@@ -152,6 +176,34 @@ impl Counters {
         remembered.refused_before(id, &mark, now)
     }
 
+    /// Reserves binds in AD's budget before an agent is asked, where other nodes may serve the same database. On a file the
+    /// turn of the account suffices.
+    pub(super) fn reserve(
+        &self,
+        facts: &Facts,
+        about: About,
+        now: i64,
+    ) -> Result<(Reserving, Option<Reserved>), StoreError> {
+        let is_needed = self.store.is_shared() && reserving(facts, None, about, now) != Reserving::NotNeeded;
+        if !is_needed {
+            return Ok((Reserving::NotNeeded, None));
+        }
+        let outcome = self.store.write_short("sign-in-reserve", |writing| {
+            let stored = ad_budget::find(writing, facts.subject.id())?;
+            let outcome = reserving(facts, stored.as_ref(), about, now);
+            if let Reserving::Possible(Reservation { budget, standing, binds, until }) = outcome {
+                let after = budget.reserve(stored.as_ref(), (standing, binds), now, until);
+                ad_budget::replace(writing, facts.subject, stored.as_ref(), after.as_ref())?;
+            }
+            Ok(outcome)
+        })?;
+        let reserved = match outcome {
+            Reserving::Possible(reservation) => Some(Reserved { reservation, made_at: unix_now() }),
+            Reserving::NotNeeded | Reserving::NoRoom { .. } => None,
+        };
+        Ok((outcome, reserved))
+    }
+
     /// Writes what came of a sign-in, in one transaction. Where that fails, memory counts instead: a full disk must
     /// give nobody more tries, and let no more guesses through to AD.
     pub(super) fn settle(&self, of: &Settled<'_>, settle: Settle, charge: Charge) -> Result<(), StoreError> {
@@ -176,13 +228,16 @@ impl Counters {
             Settle::Right | Settle::Wrong(_) | Settle::Nothing => None,
         };
         let let_in = let_in.filter(|(hashes, _)| !hashes.is_empty());
-        if wrong.is_none() && !forgives && let_in.is_none() && charge == Charge::Nothing {
+        let charges = charge != Charge::Nothing || of.reserved.is_some();
+        if wrong.is_none() && !forgives && let_in.is_none() && !charges {
             return Ok(());
         }
         // 3. One transaction for all of it.
         let subject = of.subject;
         let written = self.store.write_short("sign-in", |writing| {
-            self.charge(writing, subject, charge)?;
+            if charges {
+                self.charge(writing, of, charge)?;
+            }
             if forgives && let Some(own) = lockouts::find(writing, id, &counter)? {
                 lockouts::remove(writing, id, &counter, &own)?;
             }
@@ -197,6 +252,8 @@ impl Counters {
             match (charge, &written) {
                 (Charge::Nothing, _) | (Charge::Accepted { .. }, Err(_)) => {}
                 (Charge::Accepted { .. } | Charge::Add { .. }, Ok(_)) => unwritten.spent.remove(&id),
+                // What is reserved stays charged.
+                (Charge::Add { .. }, Err(_)) if of.reserved.is_some() => {}
                 (Charge::Add { .. }, Err(_)) => {
                     if let Some(spent) = charged(charge, of.spent.as_ref()) {
                         unwritten.spent.put(id, spent);
@@ -218,31 +275,28 @@ impl Counters {
             self.counts.locks_set.add(locked);
             debug!(locks = locked, "the smart lockout locked an account");
         }
-        if let Some(now) = wrong.or(charge.at()) {
-            self.prune(now)?;
+        if wrong.is_some() || charges {
+            self.prune(of.now)?;
         }
         Ok(())
     }
 
-    /// Stores what AD may have counted. What another node has charged since the facts were read is kept.
-    fn charge(&self, writing: &Writing<'_>, subject: Subject, charge: Charge) -> Result<(), StoreError> {
-        if charge == Charge::Nothing {
-            return Ok(());
-        }
-        let id = subject.id();
+    /// Stores what AD may have counted, and gives back what was reserved. What another node has charged or reserved since
+    /// the facts were read is kept.
+    fn charge(&self, writing: &Writing<'_>, of: &Settled<'_>, charge: Charge) -> Result<(), StoreError> {
+        let id = of.subject.id();
         let stored = ad_budget::find(writing, id)?;
-        let newest = lock(self.unwritten(subject)).spent.find(&id).or(stored);
-        match charge {
-            Charge::Nothing => Ok(()),
-            Charge::Accepted { budget, at } => {
-                let left = budget.after_success(newest.as_ref(), at);
-                ad_budget::replace(writing, subject, stored.as_ref(), left.as_ref())
-            }
-            Charge::Add { .. } => match charged(charge, newest.as_ref()) {
-                None => Ok(()),
-                spent => ad_budget::replace(writing, subject, stored.as_ref(), spent.as_ref()),
-            },
+        let mut spent = lock(self.unwritten(of.subject)).spent.find(&id).or(stored);
+        if let Some(Reserved { reservation, .. }) = of.reserved.filter(|reserved| !reserved.has_ended()) {
+            let Reservation { budget, standing, binds, .. } = reservation;
+            spent = budget.give_back(spent.as_ref(), (standing, binds), of.now);
         }
+        let after = match charge {
+            Charge::Nothing => spent,
+            Charge::Accepted { budget, at } => budget.after_success(spent.as_ref(), at),
+            Charge::Add { .. } => charged(charge, spent.as_ref()).or(spent),
+        };
+        ad_budget::replace(writing, of.subject, stored.as_ref(), after.as_ref())
     }
 
     /// Counts a wrong password. Returns the number of locks that hold now.

@@ -8,7 +8,7 @@
 
 use super::attempt::{Attempt, Caller};
 use super::contradictions::Answer;
-use super::counters::Settled;
+use super::counters::{Reserved, Settled};
 use super::parts::Inner;
 use super::queue::{Entry, QueuePlace};
 use super::turns::Turn;
@@ -19,8 +19,8 @@ use landbridge_tenant_rules::model::AuditEntry;
 use landbridge_tenant_rules::names::folded;
 use landbridge_tenant_rules::relay::AgentAnswer;
 use landbridge_tenant_rules::sign_in::{
-    Against, Charge, DecidedBy, Decision, DigestFact, Facts, Holds, Like, Memory, Question, Settle, SignIn,
-    Step, Wait,
+    About, Against, Charge, DecidedBy, Decision, DigestFact, Facts, Holds, Like, Memory, Question, Reserving,
+    Settle, SignIn, Step, Wait,
 };
 use landbridge_tenant_rules::verdict::{CountedAs, MAX_PASSWORD, Unavailable, Verdict, Why};
 use landbridge_tenant_store::StoreError;
@@ -33,6 +33,9 @@ use uuid::Uuid;
 
 /// A refusal that asked no agent takes this long while no agent of the domain is known to have refused anything.
 const FIRST_DELAY: Duration = Duration::from_millis(5);
+/// How often other nodes may be faster at the last of AD's budget. Each time they have made progress, so more means a
+/// flood.
+const MOST_OUTRUN: u32 = 10;
 
 /// A sign-in under way.
 pub(super) struct Pass {
@@ -43,6 +46,12 @@ pub(super) struct Pass {
     pub(super) turn: Option<Turn>,
     /// The facts with which an agent was asked.
     before: Option<Facts>,
+    /// What is reserved in AD's budget.
+    reserved: Option<Reserved>,
+    /// It has waited long enough for questions of other nodes.
+    pub(super) waited: bool,
+    /// How often other nodes reserved the last of AD's budget in between.
+    outrun: u32,
     /// The agent's answer, if a digest of the same password version may contradict it.
     pub(super) to_compare: Option<Answer>,
 }
@@ -51,8 +60,12 @@ pub(super) struct Pass {
 pub(super) enum Halt {
     /// It waits for this subject's turn, from a source of this standing.
     Turn(Uuid, Standing),
+    /// It waits a moment for a question of another node.
+    Question,
     /// An agent is to be asked.
     AskAgent(Question),
+    /// It takes as long as a question, and is decided.
+    Pretend(Box<Pretended>),
     /// It is decided.
     End(End),
 }
@@ -68,6 +81,14 @@ pub(super) struct End {
     pub(super) written: Option<Written>,
 }
 
+/// A decision that looks like an agent's, until it is written.
+pub(super) struct Pretended {
+    facts: Facts,
+    decision: Decision,
+    /// How long an agent takes.
+    pub(super) wait: Duration,
+}
+
 /// The facts of one moment, with the digest opened.
 struct Known {
     facts: Facts,
@@ -77,7 +98,17 @@ struct Known {
 
 impl Pass {
     pub(super) fn new(inner: Arc<Inner>, attempt: Attempt, caller: Caller) -> Self {
-        Self { inner, attempt, caller, turn: None, before: None, to_compare: None }
+        Self {
+            inner,
+            attempt,
+            caller,
+            turn: None,
+            before: None,
+            reserved: None,
+            waited: false,
+            outrun: 0,
+            to_compare: None,
+        }
     }
 
     /// Goes on until something must be waited for. Blocks.
@@ -106,6 +137,7 @@ impl Pass {
                 }
                 Step::WaitForTurn
                 | Step::WaitForPlace
+                | Step::WaitForQuestion
                 | Step::Derive(_)
                 | Step::Compare(_)
                 | Step::AskAgent(_) => {
@@ -169,6 +201,7 @@ impl Pass {
                     Some(turn) => self.turn = Some(turn),
                     None => return Halt::Turn(subject, standing),
                 },
+                Step::WaitForQuestion => return Halt::Question,
                 Step::WaitForPlace => match inner.queue.enter((subject, standing)) {
                     Entry::Go(free) => place = Some(free),
                     Entry::Full => return Halt::End(self.overloaded()),
@@ -189,15 +222,34 @@ impl Pass {
                         Err(failed) => return Halt::End(self.failed(&failed, DecidedBy::Tenant)),
                     };
                     match sign_in.compared(facts, memory, fits, now) {
-                        Ok(question) => return self.ask_agent(known.facts, question),
+                        Ok(question) => match self.reserve(facts, About::LikelyPassword, now) {
+                            Ok(true) => return self.ask_agent(known.facts, question),
+                            Ok(false) => {}
+                            Err(end) => return Halt::End(end),
+                        },
                         Err(decision) => {
                             return Halt::End(self.finish(facts, *decision, true, began, now));
                         }
                     }
                 }
                 // 6. An agent.
-                Step::AskAgent(question) => return self.ask_agent(known.facts, question),
-                // 7. A decision.
+                Step::AskAgent(question) => match self.reserve(facts, About::AnyPassword, now) {
+                    Ok(true) => return self.ask_agent(known.facts, question),
+                    Ok(false) => {}
+                    Err(end) => return Halt::End(end),
+                },
+                // 7. A decision. One that looks like an agent's reserves as one.
+                Step::Done(decision) if decision.pretends_question() && inner.store.is_shared() => {
+                    match self.reserve(facts, About::AnyPassword, now) {
+                        Ok(true) => {
+                            let wait = self.hold_back(facts, decision.wait, began);
+                            let (facts, decision) = (known.facts, *decision);
+                            return Halt::Pretend(Box::new(Pretended { facts, decision, wait }));
+                        }
+                        Ok(false) => {}
+                        Err(end) => return Halt::End(end),
+                    }
+                }
                 Step::Done(decision) => {
                     return Halt::End(self.finish(facts, *decision, false, began, now));
                 }
@@ -207,7 +259,32 @@ impl Pass {
 
     fn ask_agent(&mut self, facts: Facts, question: Question) -> Halt {
         self.before = Some(facts);
-        Halt::AskAgent(question)
+        let reserved = self.reserved.map(|reserved| reserved.reservation);
+        Halt::AskAgent(question.within(reserved.as_ref()))
+    }
+
+    /// Reserves binds in AD's budget, where that is needed. False: another node was faster, and the facts must be read
+    /// again.
+    fn reserve(&mut self, facts: &Facts, about: About, now: i64) -> Result<bool, End> {
+        match self.inner.counters.reserve(facts, about, now) {
+            Ok((Reserving::NotNeeded | Reserving::Possible(_), reserved)) => {
+                self.reserved = reserved;
+                Ok(true)
+            }
+            Ok((Reserving::NoRoom { .. }, _)) if self.outrun < MOST_OUTRUN => {
+                self.outrun += 1;
+                Ok(false)
+            }
+            Ok((Reserving::NoRoom { .. }, _)) => Err(self.overloaded()),
+            Err(failed) => Err(self.failed(&failed, DecidedBy::Tenant)),
+        }
+    }
+
+    /// Goes on after a decision has taken as long as a question. Blocks.
+    pub(super) fn end_pretended(&mut self, pretended: Pretended, now: i64) -> Halt {
+        let Pretended { facts, decision, .. } = pretended;
+        let decision = Decision { wait: Wait::default(), ..decision };
+        Halt::End(self.finish(&facts, decision, false, Instant::now(), now))
     }
 
     fn machine(&self) -> SignIn<'_> {
@@ -217,7 +294,7 @@ impl Pass {
     }
 
     fn holds(&self, place: bool) -> Holds {
-        Holds { turn: self.turn.is_some(), place }
+        Holds { turn: self.turn.is_some(), place, waited: self.waited }
     }
 
     /// What is known now; none: the account is gone.
@@ -270,7 +347,7 @@ impl Pass {
     }
 
     /// Writes what a decision settles, counts it and records it.
-    fn finish(&self, facts: &Facts, decision: Decision, derived: bool, began: Instant, now: i64) -> End {
+    fn finish(&mut self, facts: &Facts, decision: Decision, derived: bool, began: Instant, now: i64) -> End {
         let Decision { verdict, by, settle, charge, wait } = decision;
         let settled = self.settle(facts, settle, charge, now);
         if derived && settled.is_ok() {
@@ -285,13 +362,16 @@ impl Pass {
         }
     }
 
-    fn settle(&self, facts: &Facts, settle: Settle, charge: Charge, now: i64) -> Result<(), StoreError> {
+    fn settle(&mut self, facts: &Facts, settle: Settle, charge: Charge, now: i64) -> Result<(), StoreError> {
+        let reserved = self.reserved.take();
         let settled = Settled {
             subject: facts.subject,
             source: &facts.source,
             spent: facts.spent,
             origin: self.origin(now),
             password: &self.attempt.password,
+            reserved,
+            now,
         };
         self.inner.counters.settle(&settled, settle, charge)
     }

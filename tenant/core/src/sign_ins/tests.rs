@@ -5,6 +5,7 @@ mod by_agents;
 mod by_digest;
 mod by_source;
 mod contradicting;
+mod two_nodes;
 
 use super::*;
 use crate::lock::lock;

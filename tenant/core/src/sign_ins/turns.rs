@@ -17,7 +17,7 @@ const WAITING: usize = 16;
 /// Limit on the accounts with a turn at the same time.
 const ACCOUNTS: usize = 4096;
 /// The longest wait. An agent answers within 10 s; more sign-ins of one account than fit into 5 s are a flood.
-const PATIENCE: Duration = Duration::from_secs(5);
+pub(super) const PATIENCE: Duration = Duration::from_secs(5);
 
 #[derive(Debug, Default)]
 pub(super) struct Turns(Mutex<HashMap<Uuid, AccountQueue>>);

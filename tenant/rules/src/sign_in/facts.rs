@@ -205,4 +205,6 @@ pub struct Holds {
     pub turn: bool,
     /// A place in the queue for derivations, which is also the subject's turn there.
     pub place: bool,
+    /// It has waited long enough for questions of other nodes.
+    pub waited: bool,
 }

@@ -11,6 +11,9 @@ use std::time::Duration;
 pub enum Step {
     /// Wait for the subject's turn, read the facts again, and call [`super::SignIn::next`] again.
     WaitForTurn,
+    /// Wait a moment for the answer to a question about the subject that another node has under way, read the facts again,
+    /// and call [`super::SignIn::next`] again.
+    WaitForQuestion,
     /// Wait for a place in the queue for derivations, read the facts again, and call [`super::SignIn::next`] again.
     WaitForPlace,
     /// Verify the password, and call [`super::SignIn::derived`].
@@ -56,6 +59,13 @@ pub struct Decision {
     pub charge: Charge,
     /// How long the verdict is held back, so that its time tells nothing.
     pub wait: Wait,
+}
+
+impl Decision {
+    /// Whether it is made up to look like an agent's refusal, and is charged like one.
+    pub fn pretends_question(&self) -> bool {
+        self.by == DecidedBy::Tenant && matches!(self.charge, Charge::Add { .. })
+    }
 }
 
 /// What decided, for the audit log.
@@ -116,16 +126,6 @@ pub enum Charge {
         /// When, in seconds since 1970.
         at: i64,
     },
-}
-
-impl Charge {
-    /// Its time, in seconds since 1970. None: nothing changes.
-    pub fn at(self) -> Option<i64> {
-        match self {
-            Self::Nothing => None,
-            Self::Accepted { at, .. } | Self::Add { at, .. } => Some(at),
-        }
-    }
 }
 
 /// How long a verdict is held back.

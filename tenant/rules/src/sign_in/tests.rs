@@ -80,8 +80,8 @@ fn locked() -> Tries {
     Tries { failures: 0, first_at: NOW, last_at: NOW, locked_until: NOW + 60, locks: 1 }
 }
 
-const ALL: Holds = Holds { turn: true, place: true };
-const TURN: Holds = Holds { turn: true, place: false };
+const ALL: Holds = Holds { turn: true, place: true, waited: false };
+const TURN: Holds = Holds { turn: true, place: false, waited: false };
 
 fn next(facts: &Facts, memory: Memory, holds: Holds) -> Step {
     SignIn { rules: &rules(), bad_password: false }.next(facts, &memory, holds, NOW)
@@ -714,4 +714,41 @@ fn every_reason_has_a_name_of_its_own() {
         "unknown-code",
     ];
     assert_eq!(counts, expected);
+}
+
+#[test]
+fn while_another_node_holds_the_last_of_the_budget_a_sign_in_waits_and_then_goes_on_as_if_it_were_spent() {
+    let held = Spent { held_unknown: 2, asked_until: NOW + 15, ..Spent::default() };
+    let asked = |spent| Facts { spent: Some(spent), ..facts(SigninPolicy::Pta) };
+    for (spent, holds, step) in [
+        (held, TURN, Step::WaitForQuestion),
+        (held, Holds { waited: true, ..TURN }, Step::WaitForPlace),
+        (Spent { asked_until: NOW, ..held }, TURN, Step::WaitForPlace),
+    ] {
+        assert_eq!(next(&asked(spent), Memory::default(), holds), step);
+        let nobody = Facts { spent: Some(spent), ..nobody(SigninPolicy::Pta) };
+        assert_eq!(next(&nobody, Memory::default(), holds), step, "an unknown name does the same");
+    }
+    let given_back = Spent { held_unknown: 1, ..held };
+    assert!(matches!(next(&asked(given_back), Memory::default(), TURN), Step::AskAgent(_)));
+}
+
+#[test]
+fn a_question_reserves_two_binds_at_most_and_never_more_than_there_are() {
+    let pta = Facts { account: None, ..facts(SigninPolicy::Pta) };
+    let reserves = |unknown, about| {
+        let spent = Spent { unknown, last_at: NOW, ..Spent::default() };
+        match reserving(&pta, Some(&spent), about, NOW) {
+            Reserving::Possible(reserved) => Some((reserved.binds, reserved.until)),
+            Reserving::NotNeeded | Reserving::NoRoom { .. } => None,
+        }
+    };
+    assert_eq!(reserves(0, About::AnyPassword), Some((2, NOW + QUESTION_SECONDS)));
+    assert_eq!(reserves(1, About::AnyPassword), Some((1, NOW + QUESTION_SECONDS)));
+    assert_eq!(reserves(2, About::AnyPassword), None);
+    assert_eq!(reserves(2, About::LikelyPassword), Some((1, NOW + QUESTION_SECONDS)));
+    assert_eq!(reserves(3, About::LikelyPassword), None, "AD has refused one");
+    let mut unbounded = pta.clone();
+    unbounded.domain.as_mut().unwrap().budget = AdBudget::Unbounded;
+    assert_eq!(reserving(&unbounded, None, About::AnyPassword, NOW), Reserving::NotNeeded);
 }

@@ -4,6 +4,7 @@ use super::*;
 use landbridge_tenant_fixture::*;
 use landbridge_tenant_rules::lockout::Standing;
 use landbridge_tenant_rules::model::SigninPolicy;
+use landbridge_tenant_store::RawValue;
 use landbridge_tenant_store::tables::{ad_budget, canaries, domains, objects};
 use landbridge_wire::signin as wire;
 use landbridge_wire::upload::AttributeValue;
@@ -18,7 +19,7 @@ fn domain(policy: SigninPolicy, threshold: i64) -> Tenant {
             let id = domains::all(tx)?[0].id;
             domains::set_signin(tx, id, policy, false)?;
             let set = "UPDATE domains SET lockout_threshold = ?2, lockout_observation_window = -18000000000 WHERE id = ?1";
-            Ok(tx.raw().execute(set, (id, threshold))?)
+            tx.raw_execute(set, &[RawValue::Integer(id), RawValue::Integer(threshold)])
         })
         .unwrap();
     tenant
