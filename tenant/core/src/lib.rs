@@ -42,6 +42,7 @@
 //! - `directory/image/seen.rs`: the directory as an application sees it
 //! - `directory/groups.rs`: groups, their members, and their names
 //! - `applications.rs`: the handle on applications: credentials and rates
+//! - `applications/rates.rs`: how many sign-ins an application may make a minute
 //! - `issuer.rs`: the handle on the keys that sign tokens
 //! - `passwords.rs`: the handle on changes of password
 //! - `provider.rs`: the handle on OpenID Connect
