@@ -112,15 +112,19 @@ impl Applications {
         self.recognise(&credential, from, found).map(drop)
     }
 
-    /// Charges the rate of an application with one sign-in.
+    /// Charges the rate of an application with one sign-in. Blocks.
     pub fn charge(&self, application: &Application, now: Instant) -> Result<(), NotAuthenticated> {
-        let charged = self.rates.charge(application.id, application.rate_per_minute, now);
-        charged.map_err(NotAuthenticated::OverRate)
+        self.charge_rate(application.id, application.rate_per_minute, now)
     }
 
-    /// Charges the rate of the person's own page, which is that of an application without one of its own.
+    /// Charges the rate of the person's own page, which is that of an application without one of its own. Blocks.
     pub fn charge_own_page(&self, now: Instant) -> Result<(), NotAuthenticated> {
-        self.rates.charge(Uuid::nil(), DEFAULT_RATE, now).map_err(NotAuthenticated::OverRate)
+        self.charge_rate(Uuid::nil(), DEFAULT_RATE, now)
+    }
+
+    fn charge_rate(&self, app: Uuid, per_minute: u32, now: Instant) -> Result<(), NotAuthenticated> {
+        let charged = self.rates.charge(app, per_minute, now).map_err(|error| self.failed(&error))?;
+        charged.map_err(NotAuthenticated::OverRate)
     }
 
     fn recognise(

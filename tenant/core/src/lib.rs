@@ -164,7 +164,7 @@ impl Handles {
         lives: Lives,
     ) -> Result<Self, Unready> {
         let numbers = Arc::new(Numbers::default());
-        let (open, rates) = (Arc::new(OpenConnections::default()), Arc::new(Rates::default()));
+        let (open, rates) = (Arc::new(OpenConnections::default()), Arc::new(Rates::new(store)));
         let (relay, alarms) = RelayDriver::new(authority.tenant(), url, numbers.clone());
         let recorder = Recorder::start(store.clone()).map_err(|_| Unready::NoThreads)?;
         let events = Arc::new(Events::new(recorder, numbers.clone()));

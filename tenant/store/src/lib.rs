@@ -70,6 +70,7 @@
 //! - `tables/app_ldap.rs`: how they read the directory by LDAP
 //! - `tables/app_oidc.rs`: how they sign people in by OpenID Connect
 //! - `tables/app_networks.rs`: the networks that they may send from
+//! - `tables/app_rates.rs`: what applications have left of their rates
 //! - `tables/app_secrets.rs`: the hashes of their secrets
 //! - `tables/logout_notices.rs`: clients of sessions, and the notices of sessions that ended
 //! - `tables/pushed_requests.rs`: authorization requests that clients have pushed, sealed

@@ -8,6 +8,7 @@ pub mod app_groups;
 pub mod app_ldap;
 pub mod app_networks;
 pub mod app_oidc;
+pub mod app_rates;
 pub mod app_secrets;
 pub mod apps;
 pub mod attributes;

@@ -360,6 +360,11 @@ const STEPS: [&str; 4] = [
      ALTER TABLE ad_budget ADD COLUMN asked_until INTEGER NOT NULL DEFAULT 0;
      ALTER TABLE ad_budget ADD COLUMN unknown_name INTEGER NOT NULL DEFAULT 0;
      CREATE INDEX ad_budget_of_unknown_names ON ad_budget(last_at) WHERE unknown_name = 1;
+     CREATE TABLE app_rates (
+         app         BLOB PRIMARY KEY,
+         remaining   INTEGER NOT NULL,
+         filled_at   INTEGER NOT NULL
+     ) STRICT, WITHOUT ROWID;
      DROP INDEX objects_by_change;
      DROP INDEX objects_by_domain;
      DROP INDEX objects_by_sid;

@@ -183,6 +183,13 @@ CREATE TABLE ad_budget (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX ad_budget_of_unknown_names ON ad_budget(last_at) WHERE unknown_name = 1;
 
+-- What applications have left of their rates, where several nodes serve them.
+CREATE TABLE app_rates (
+    app         BLOB PRIMARY KEY,                  -- nil: the person's own page
+    remaining   INTEGER NOT NULL,                  -- in 1/60000 sign-ins, as core::applications counts them
+    filled_at   INTEGER NOT NULL                   -- in milliseconds since 1970
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE agents (
     id              BLOB PRIMARY KEY,
     domain          INTEGER NOT NULL REFERENCES domains(id),
