@@ -188,6 +188,7 @@ impl Counters {
         if !is_needed {
             return Ok((Reserving::NotNeeded, None));
         }
+        let made_at = unix_now();
         let outcome = self.store.write_short("sign-in-reserve", |writing| {
             let stored = ad_budget::find(writing, facts.subject.id())?;
             let outcome = reserving(facts, stored.as_ref(), about, now);
@@ -198,7 +199,7 @@ impl Counters {
             Ok(outcome)
         })?;
         let reserved = match outcome {
-            Reserving::Possible(reservation) => Some(Reserved { reservation, made_at: unix_now() }),
+            Reserving::Possible(reservation) => Some(Reserved { reservation, made_at }),
             Reserving::NotNeeded | Reserving::NoRoom { .. } => None,
         };
         Ok((outcome, reserved))

@@ -13,6 +13,7 @@ use super::parts::Inner;
 use super::queue::{Entry, QueuePlace};
 use super::turns::Turn;
 use crate::audit::Written;
+use crate::clock::unix_now;
 use landbridge_crypto::salted_digest::SaltedDigest;
 use landbridge_tenant_rules::lockout::{RefusedAt, Standing};
 use landbridge_tenant_rules::model::AuditEntry;
@@ -266,6 +267,8 @@ impl Pass {
     /// Reserves binds in AD's budget, where that is needed. False: another node was faster, and the facts must be read
     /// again.
     fn reserve(&mut self, facts: &Facts, about: About, now: i64) -> Result<bool, End> {
+        // It may have waited since it arrived, and the question begins now.
+        let now = now.max(unix_now());
         match self.inner.counters.reserve(facts, about, now) {
             Ok((Reserving::NotNeeded | Reserving::Possible(_), reserved)) => {
                 self.reserved = reserved;
