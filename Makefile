@@ -42,6 +42,8 @@ test: install clients check ## everything CI runs; TIMING=skip leaves out the tr
 	LANDBRIDGE_TEST_ENGINE=postgres cargo test --locked --workspace --test store -- --skip sqlite:: --skip upgrade::
 	LANDBRIDGE_TEST_ENGINE=postgres cargo test --locked --workspace --lib -- provider::tests::codes of_two_requests_at_once
 	LANDBRIDGE_TEST_ENGINE=postgres cargo test --locked --workspace --test edge -- $(ON_A_SERVER)
+	@# What two nodes count together.
+	LANDBRIDGE_TEST_ENGINE=postgres cargo test --locked --workspace --lib -- two_nodes --show-output
 	@# The derivations again as they ship: right, and faster side by side than one after the other.
 	cargo test --locked --release --package landbridge-crypto --lib -- derivation:: --show-output
 
@@ -63,6 +65,7 @@ soak: install ## the long trials, whole, with their seeds; about an hour, on a m
 	cargo build --locked --workspace --bins --tests
 	LANDBRIDGE_SOAK=1 cargo test --locked --package landbridge-tests --test road -- continuous:: soak:: memory:: lockout:: --show-output --test-threads=1
 	LANDBRIDGE_SOAK=1 cargo test --locked --package landbridge-tests --test pta -- --show-output --test-threads=1
+	LANDBRIDGE_SOAK=1 LANDBRIDGE_TEST_ENGINE=postgres cargo test --locked --package landbridge-tenant-core --lib -- two_nodes --show-output
 
 upgrade: install ## an installation of the older version FROM (a commit) is upgraded in place, with that version's own programs
 	@test -n "$(FROM)" || { echo "make upgrade FROM=COMMIT"; exit 2; }
