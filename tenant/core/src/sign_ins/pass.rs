@@ -226,7 +226,7 @@ impl Pass {
                         Ok(question) => match self.reserve(facts, About::LikelyPassword, now) {
                             Ok(true) => return self.ask_agent(known.facts, question),
                             Ok(false) => {}
-                            Err(end) => return Halt::End(end),
+                            Err(end) => return Halt::End(*end),
                         },
                         Err(decision) => {
                             return Halt::End(self.finish(facts, *decision, true, began, now));
@@ -237,7 +237,7 @@ impl Pass {
                 Step::AskAgent(question) => match self.reserve(facts, About::AnyPassword, now) {
                     Ok(true) => return self.ask_agent(known.facts, question),
                     Ok(false) => {}
-                    Err(end) => return Halt::End(end),
+                    Err(end) => return Halt::End(*end),
                 },
                 // 7. A decision. One that looks like an agent's reserves as one.
                 Step::Done(decision) if decision.pretends_question() && inner.store.is_shared() => {
@@ -248,7 +248,7 @@ impl Pass {
                             return Halt::Pretend(Box::new(Pretended { facts, decision, wait }));
                         }
                         Ok(false) => {}
-                        Err(end) => return Halt::End(end),
+                        Err(end) => return Halt::End(*end),
                     }
                 }
                 Step::Done(decision) => {
@@ -266,7 +266,7 @@ impl Pass {
 
     /// Reserves binds in AD's budget, where that is needed. False: another node was faster, and the facts must be read
     /// again.
-    fn reserve(&mut self, facts: &Facts, about: About, now: i64) -> Result<bool, End> {
+    fn reserve(&mut self, facts: &Facts, about: About, now: i64) -> Result<bool, Box<End>> {
         // It may have waited since it arrived, and the question begins now.
         let now = now.max(unix_now());
         match self.inner.counters.reserve(facts, about, now) {
@@ -278,8 +278,8 @@ impl Pass {
                 self.outrun += 1;
                 Ok(false)
             }
-            Ok((Reserving::NoRoom { .. }, _)) => Err(self.overloaded()),
-            Err(failed) => Err(self.failed(&failed, DecidedBy::Tenant)),
+            Ok((Reserving::NoRoom { .. }, _)) => Err(Box::new(self.overloaded())),
+            Err(failed) => Err(Box::new(self.failed(&failed, DecidedBy::Tenant))),
         }
     }
 

@@ -1,5 +1,6 @@
 //! Two nodes over one database of a PostgreSQL server, and one AD: what both count together. On SQLite there is one node,
 //! and these tests do nothing.
+#![allow(clippy::print_stdout, reason = "the duration of the rounds")]
 
 use super::*;
 use landbridge_tenant_fixture::*;
