@@ -125,7 +125,7 @@ fn write(state_directory: &Path, agent: Uuid, nodes: Vec<String>) -> Result<(), 
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
+    #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
     use super::*;
     use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
 
