@@ -92,9 +92,9 @@ fn an_agent_holds_a_connection_to_each_node_keeps_trying_a_dead_one_and_leaves_o
     agent.run().unwrap();
     wait_for_nodes(agent, &all);
     // Only one is named: the agent leaves the others.
-    tenant.set_nodes(&[own.clone()]);
+    tenant.set_nodes(std::slice::from_ref(&own));
     wait_for_nodes(agent, &[(&own, true)]);
-    assert_eq!(stored(agent), [own.clone()]);
+    assert_eq!(stored(agent), std::slice::from_ref(&own));
     // An empty list is no change.
     tenant.set_nodes(&[]);
     tenant.set_nodes(&[own.clone(), second.url()]);
