@@ -7,11 +7,12 @@ use crate::numbers::Numbers;
 use crate::sign_ins::{AnswerOnItsWay, Settings, Source};
 use landbridge_tenant_fixture::{NOW, Tenant, digest, full, object, page, sent, stamp, user, with, written};
 use landbridge_tenant_rules::account_state::EPOCH_SECONDS;
-use landbridge_tenant_rules::lockout::Rules;
+use landbridge_tenant_rules::lockout::{Rules, Spent};
 use landbridge_tenant_rules::model::ChangePolicy;
-use landbridge_tenant_store::tables::blocks;
+use landbridge_tenant_rules::sign_in::Subject;
 use landbridge_tenant_store::tables::password_changes::BELIEVED;
 use landbridge_tenant_store::tables::web_sessions::{self, WebSession};
+use landbridge_tenant_store::tables::{ad_budget, blocks};
 use landbridge_wire::signin::DirectoryVerdict;
 use landbridge_wire::upload::{AttributeValue, Password as Uploaded, Record};
 use std::sync::Mutex;
@@ -443,4 +444,31 @@ fn a_time_that_is_not_about_now_is_no_time_of_a_change() {
         bench.changes(OLD, Ok(far)),
         Changed::Done { object: object(1), session_goes_on: false, password_set: None }
     );
+}
+
+#[test]
+fn a_change_reserves_a_bind_of_the_budget_that_two_nodes_share() {
+    if !landbridge_tenant_fixture::postgres::is_chosen() {
+        return;
+    }
+    let bench = Bench::new();
+    let store = bench.tenant.store.clone();
+    let spent = move || store.read(|reading| ad_budget::find(reading, object(1))).unwrap();
+    // 1. While an agent works, one bind is reserved. It is given back when nothing was charged.
+    let held = Arc::new(Mutex::new(None));
+    let (seen, meanwhile) = (held.clone(), spent.clone());
+    *lock(&bench.agents.meanwhile) = Some(Box::new(move || *lock(&seen) = meanwhile()));
+    let short = NewRefused::TooShort { minimum: 12 };
+    assert_eq!(bench.changes(OLD, Ok(ChangeOutcome::NewRefused(short.clone()))), Changed::Refused(short));
+    assert_eq!(lock(&held).map(|held| (held.held_known, held.held_unknown)), Some((1, 0)));
+    assert_eq!(spent(), None);
+    // 2. With nothing left no agent is asked.
+    let all = Spent { known: 4, unknown: 5, last_at: unix_now(), ..Spent::default() };
+    let charge =
+        |writing: &Writing<'_>| ad_budget::replace(writing, Subject::Account(object(1)), None, Some(&all));
+    bench.tenant.store.write("test", charge).unwrap();
+    let asked = bench.asked();
+    let changed = bench.changes(OLD, Ok(ChangeOutcome::Changed { password_set: None }));
+    assert_eq!(changed, Changed::NoAnswer(NoAnswer::AtBound));
+    assert_eq!((bench.asked(), spent()), (asked, Some(all)));
 }

@@ -151,7 +151,7 @@ impl Nodes {
 fn racing_nodes_never_send_ad_more_than_its_budget_and_charge_what_they_sent() {
     let Some(nodes) = nodes(SigninPolicy::Pta, 5, true) else { return };
     let nodes = nodes.without_digest();
-    let rounds: i64 = if std::env::var_os("LANDBRIDGE_SOAK").is_some() { 10_000 } else { 150 };
+    let rounds: i64 = if std::env::var_os("LANDBRIDGE_SOAK").is_some() { 10_000 } else { 100 };
     let (began, mut both_asked) = (Instant::now(), 0);
     let budget = AdBudget::Bounded { threshold: 5, most: 2, memory: 31 * 60 * 3 };
     for round in 0..rounds {
