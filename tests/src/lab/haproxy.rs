@@ -39,16 +39,35 @@ impl Haproxy {
 
     /// Starts it before this tenant, and waits until its health check has found the tenant.
     pub fn start(&self, tenant: &RunningTenant) -> Result<(), LabError> {
+        self.start_before(&[tenant.bound()], "check inter 200ms rise 1 fall 1")
+    }
+
+    /// Starts it before the nodes of a tenant, each at one of these addresses for applications, and asks each for `/readyz`. A
+    /// connection that a node does not accept goes to another one.
+    pub fn start_before_nodes(&self, nodes: &[SocketAddr]) -> Result<(), LabError> {
+        self.start_before(nodes, "check check-ssl verify none check-send-proxy inter 200ms rise 1 fall 1")
+    }
+
+    fn start_before(&self, nodes: &[SocketAddr], check: &str) -> Result<(), LabError> {
         let (ip, folder) = (self.ip(), self.folder.path());
         let state = folder.join("state");
+        let asks = if check.contains("check-ssl") {
+            "    option httpchk\n    http-check send meth GET uri /readyz ver HTTP/1.1 hdr host tenant.example.com\n"
+        } else {
+            ""
+        };
+        let servers = nodes
+            .iter()
+            .enumerate()
+            .map(|(at, node)| format!("    server node{at} {node} source {ip} send-proxy-v2 {check}\n"));
+        let servers: String = servers.collect();
         let config = format!(
             "global\n    maxconn 500\n    stats socket {socket} mode 600 level admin\n\
              defaults\n    mode tcp\n    timeout connect 5s\n    timeout client 5m\n    timeout server 5m\n\
              frontend clients\n    bind {listen}\n    default_backend tenants\n\
-             backend tenants\n    server one {tenant} source {ip} send-proxy-v2 check inter 200ms rise 1 fall 1\n",
+             backend tenants\n    balance roundrobin\n    retries 3\n    option redispatch 1\n{asks}{servers}",
             socket = state.display(),
             listen = self.listen(),
-            tenant = tenant.bound(),
         );
         let file = folder.join("haproxy.cfg");
         fs::write(&file, config).doing("write haproxy.cfg")?;
@@ -58,28 +77,36 @@ impl Haproxy {
         let said = running.said_in();
         *self.running.lock().unwrap_or_else(PoisonError::into_inner) = Some(running);
         let log = || fs::read_to_string(&said).unwrap_or_default();
-        wait_until("the balancer to find the tenant", 30, || self.is_up(&state), log)
+        wait_until("the balancer to find the tenant", 30, || self.up(&state) == nodes.len(), log)
     }
 
-    /// Whether the health check finds the tenant, as the balancer's own socket says.
-    fn is_up(&self, socket: &std::path::Path) -> bool {
+    /// The number of nodes that the health check finds, as the balancer's own socket says.
+    fn up(&self, socket: &std::path::Path) -> usize {
         use std::io::{Read as _, Write as _};
-        let Ok(mut stream) = std::os::unix::net::UnixStream::connect(socket) else { return false };
+        let Ok(mut stream) = std::os::unix::net::UnixStream::connect(socket) else { return 0 };
         let mut answer = String::new();
         let asked = stream
             .write_all(b"show servers state tenants\n")
             .and_then(|()| stream.read_to_string(&mut answer));
+        if asked.is_err() {
+            return 0;
+        }
         // Columns 4 to 6: the name, the address, and 2 for a server that is up.
         let is_up = |line: &str| {
             let columns: Vec<&str> = line.split(' ').collect();
-            columns.get(3) == Some(&"one") && columns.get(5) == Some(&"2")
+            columns.get(3).is_some_and(|name| name.starts_with("node")) && columns.get(5) == Some(&"2")
         };
-        asked.is_ok() && answer.lines().any(is_up)
+        answer.lines().filter(|line| is_up(line)).count()
     }
 
     /// Whether the health check finds the tenant.
     pub fn finds_the_tenant(&self) -> bool {
-        self.is_up(&self.folder.path().join("state"))
+        self.up(&self.folder.path().join("state")) > 0
+    }
+
+    /// The number of nodes that the health check finds.
+    pub fn nodes_up(&self) -> usize {
+        self.up(&self.folder.path().join("state"))
     }
 
     /// SIGKILL.

@@ -34,6 +34,8 @@ pub struct TenantSettings {
     pub listen: Option<SocketAddr>,
     /// The balancer that all connections come through, if there is one.
     pub balancer: Option<SocketAddr>,
+    /// The URL of a database on a server; none: the database is a file.
+    pub database: Option<String>,
     /// Where the data goes; a folder of its own when none.
     pub data_directory: Option<PathBuf>,
     /// More flags for `domains add`.
@@ -49,6 +51,7 @@ impl Default for TenantSettings {
             lockout_threshold: 10,
             listen: None,
             balancer: None,
+            database: None,
             data_directory: None,
             domain_flags: &[],
             programs: None,
@@ -90,6 +93,28 @@ impl RunningTenant {
     }
 
     fn start_with(names: Names, settings: &TenantSettings) -> Result<Self, LabError> {
+        let tenant = Self::configured(names, settings)?;
+        let (data, url) = (tenant.data_directory().display().to_string(), tenant.url());
+        let bound = tenant.bound.to_string();
+        tenant.do_run(&["init", "--url", &url, "--listen", &bound, "--data-directory", &data])?;
+        tenant.serve()?;
+        Ok(tenant)
+    }
+
+    /// Makes a further node of this tenant, whose database is on a server, and serves it.
+    pub fn start_node(&self, name: &str, settings: &TenantSettings) -> Result<Self, LabError> {
+        let node = Self::configured(self.names, settings)?;
+        let file = |name: &str| node.folder.path().join(name).display().to_string();
+        let (key, bundle) = (file("node.key"), file("node.bundle"));
+        let public = node.do_run(&["nodes", "key", &key])?.word("lbnp1.");
+        self.do_run(&["nodes", "add", name, "--url", &node.url(), "--key", &public, &bundle])?;
+        node.do_run(&["nodes", "join", &bundle, "--key", &key])?;
+        node.serve()?;
+        Ok(node)
+    }
+
+    /// A folder, an address and a configuration, and no data.
+    fn configured(names: Names, settings: &TenantSettings) -> Result<Self, LabError> {
         let folder = watchdog::folder("landbridge-tenant-")?;
         let address = Address::claim()?;
         let observe = SocketAddr::new(address.ip(), OBSERVE);
@@ -105,17 +130,15 @@ impl RunningTenant {
             .balancer
             .map(|balancer| format!("balancers = [\"{}\"]\n", balancer.ip()))
             .unwrap_or_default();
+        let database = settings.database.as_ref();
+        let database = database.map(|url| format!("[database]\nurl = \"{url}\"\n")).unwrap_or_default();
         let config = format!(
             "url = \"https://{listen}\"\nlisten = \"{bound}\"\n{balancers}observe = \"{observe}\"\ndata_directory = \"{}\"\n\
-             [signin]\ngrid_milliseconds = 250\n[lockout]\nthreshold = {lockout_threshold}\nseconds = {LOCK_SECONDS}\n\
+             {database}[signin]\ngrid_milliseconds = 250\n[lockout]\nthreshold = {lockout_threshold}\nseconds = {LOCK_SECONDS}\n\
              [log]\nlevel = \"{level}\"\n",
             tenant.data_directory().display()
         );
         fs::write(tenant.config(), config).doing("write tenant.toml")?;
-        let data = tenant.data_directory().display().to_string();
-        let url = tenant.url();
-        tenant.do_run(&["init", "--url", &url, "--listen", &bound.to_string(), "--data-directory", &data])?;
-        tenant.serve()?;
         Ok(tenant)
     }
 
@@ -155,6 +178,26 @@ impl RunningTenant {
         let address = SocketAddr::new(self.address.ip(), APPLICATIONS);
         let ca = self.serve_also("applications", &format!("listen = \"{address}\""))?;
         Ok((address, ca))
+    }
+
+    /// Serves again, and applications on a port of their own too, which this balancer alone may use. The certificate is that
+    /// in `folder`, made at the first call. Returns the port's address.
+    pub fn serve_applications_behind(&self, balancer: IpAddr, folder: &Path) -> Result<SocketAddr, LabError> {
+        let address = SocketAddr::new(self.address.ip(), APPLICATIONS);
+        if !folder.exists() {
+            certificates::write(folder, "tenant.example.com", balancer)?;
+        }
+        let mut config = fs::read_to_string(self.config()).doing("read tenant.toml")?;
+        let file = |name: &str| folder.join(name).display().to_string();
+        config.push_str(&format!(
+            "[applications]\nlisten = \"{address}\"\nbalancers = [\"{balancer}\"]\ncertificate = \"{}\"\nkey = \"{}\"\n",
+            file("dc.pem"),
+            file("dc.key")
+        ));
+        fs::write(self.config(), config).doing("write tenant.toml")?;
+        self.stop()?;
+        self.serve()?;
+        Ok(address)
     }
 
     /// Serves again, and LDAP too, at the usual ports of the tenant's address, with a certificate of another CA. Programs

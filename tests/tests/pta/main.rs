@@ -16,6 +16,7 @@ mod proxies;
 mod silence;
 mod stage;
 mod times;
+mod two_nodes;
 mod verdicts;
 mod ways;
 mod windows;

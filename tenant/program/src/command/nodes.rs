@@ -59,7 +59,8 @@ pub enum Nodes {
     Add {
         /// A name for the new node.
         name: String,
-        /// Where agents reach the new node alone: https://host or https://host:port.
+        /// Where agents reach the new node alone: https://host or https://host:port. The host is that of the first node, with
+        /// another port, or a name below it: the tenant's CA signs for no other.
         #[arg(long)]
         url: String,
         /// The public key that `nodes key` printed.
@@ -189,7 +190,11 @@ fn add(config: &Config, (name, url): (&str, &str), key: &str, file: &Path) -> Re
     // 2. The tenant's keys, checked against its database.
     let store = open(config)?;
     let root = config.root_certificate();
-    keys::authority(store.tenant().id, (&config.ca_key, own_uid()), &root, unix_now())?;
+    let authority = keys::authority(store.tenant().id, (&config.ca_key, own_uid()), &root, unix_now())?;
+    if let Err(why) = authority.server_certificate(url.host(), unix_now()) {
+        let what = format!("--url: {why}: name that host with another port, or a name below it");
+        return Err(TenantError::Usage(what));
+    }
     let root = std::fs::read_to_string(&root).map_err(|e| unreadable(&root, &e))?;
     let seal_keys = config.seal_keys.iter().map(|key| key.read_of(own_uid()).map(|text| text.to_string()));
     let contents = Contents {

@@ -96,6 +96,14 @@ async fn a_node_joins_once_with_its_own_key_and_both_serve() {
     assert!(fingerprint(&told).is_some_and(|shown| shown.len() == 39), "{told}");
     let ca_key = edge.config.ca_key.read().unwrap();
     assert!(!text.contains(ca_key.trim()) && text.starts_with("lbnb1."));
+    let strange = Nodes::Add {
+        name: "other".to_owned(),
+        url: "https://elsewhere.example.com".to_owned(),
+        key: key.clone(),
+        bundle: machine.path("other.bundle"),
+    };
+    let refused = run(&file_of(&edge), &strange).unwrap_err().to_string();
+    assert!(refused.contains("cannot sign for elsewhere.example.com"), "{refused}");
     // 3. A bundle that was changed, or whose invitation was replaced, is refused and leaves nothing.
     let mut changed = text.clone().into_bytes();
     changed[40] ^= 1;
