@@ -130,7 +130,7 @@ fn as_older(version: i64, tenant: &Tenant, path: &Path) {
                  INSERT INTO grants VALUES
                      (zeroblob(16), x'0a', zeroblob(16), zeroblob(16), 'openid', 'waits', 'https://wiki.example.com/',
                          NULL, 5, zeroblob(32), 65, 65),
-                     (zeroblob(15) || x'01', x'0a', zeroblob(16), zeroblob(16), 'openid', 'redeemed',
+                     (CAST(zeroblob(15) || x'01' AS BLOB), x'0a', zeroblob(16), zeroblob(16), 'openid', 'redeemed',
                          'https://wiki.example.com/', NULL, 5, zeroblob(32), NULL, 1000);",
             )
             .unwrap();
