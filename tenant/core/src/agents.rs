@@ -172,6 +172,7 @@ impl Agents {
 
     /// Gives an identity in exchange for a one-time token, to a client at this address.
     pub fn enroll(&self, request: &EnrollRequest, from: IpAddr) -> Result<EnrollResponse, Problem> {
+        self.require_right_clock()?;
         let now = unix_now();
         let made = enrolment::enroll(&self.0.store, &self.0.authority, request, from, now);
         let made = made.map(|made| EnrollResponse { nodes: self.nodes(), ..made });
@@ -190,6 +191,7 @@ impl Agents {
         serial: &[u8],
         request: &RenewRequest,
     ) -> Result<RenewResponse, Problem> {
+        self.require_right_clock()?;
         // A renewal is admitted with a proven process alone.
         self.require_one_process(admitted, admitted.process.unwrap_or_default())?;
         let Admitted { agent, .. } = admitted;
@@ -275,11 +277,31 @@ impl Agents {
         quarantine::run(self.0, alarms, stop).await;
     }
 
+    /// Refuses to issue a certificate while the clock of this node is wrong.
+    fn require_right_clock(&self) -> Result<(), Problem> {
+        if self.0.clock.is_right() {
+            return Ok(());
+        }
+        let detail = "the clock of this node of the tenant is wrong: its operator mends it; another node issues meanwhile";
+        Err(Problem {
+            retry_after_seconds: Some(STORAGE_RETRY),
+            ..Problem::new(ProblemCode::StorageFailed, detail)
+        })
+    }
+
     /// Refuses a request of a second process that uses the same identity. The relay applies the same rule to agents
     /// that answer sign-ins.
     fn require_one_process(&self, admitted: &Admitted, instance: Uuid) -> Result<(), Problem> {
         let Admitted { agent, process, alive_at } = admitted;
         self.claim_process(agent, *process, instance)?;
+        // Another node may have heard another process since. Its hello is as if it had come here.
+        if let (Some(heard), Some(at), true) = (agent.instance, agent.seen_at, self.0.store.is_shared())
+            && heard != instance
+        {
+            let ago = u64::try_from(unix_now().saturating_sub(at)).unwrap_or(0);
+            let alive_at = Instant::now().checked_sub(Duration::from_secs(ago)).unwrap_or(*alive_at);
+            self.0.relay.note_process(agent.id, heard, alive_at);
+        }
         match self.0.relay.note_process(agent.id, instance, *alive_at) {
             NotedProcess::Accepted => Ok(()),
             NotedProcess::Late => {

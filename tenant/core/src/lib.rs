@@ -117,6 +117,7 @@ use agents::open_connections::OpenConnections;
 use agents::relay_driver::{RaisedAlarm, RelayDriver};
 use applications::{Applications, Rates};
 use audit::Recorder;
+use clock::ClockDifference;
 use directory::Directory;
 use events::Events;
 use issuer::Issuer;
@@ -169,6 +170,7 @@ impl Handles {
         let recorder = Recorder::start(store.clone()).map_err(|_| Unready::NoThreads)?;
         let events = Arc::new(Events::new(recorder, numbers.clone()));
         let sign_ins = SignIns::new(store, &numbers, relay.clone(), settings)?;
+        let clock = Arc::new(ClockDifference::default());
         let parts = || agents::Parts {
             store: store.clone(),
             authority: authority.clone(),
@@ -176,6 +178,7 @@ impl Handles {
             open: open.clone(),
             numbers: numbers.clone(),
             events: events.clone(),
+            clock: clock.clone(),
         };
         let passwords =
             Passwords::new(store.clone(), sign_ins.clone(), relay.clone(), numbers.counts.clone());

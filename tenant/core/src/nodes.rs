@@ -32,8 +32,6 @@ const LOOK: Duration = Duration::from_secs(1);
 const REFUSED: u32 = 10_000;
 /// Time between two notes that this node serves.
 const NOTE: Duration = Duration::from_secs(30);
-/// The clock of a node may differ by this from that of the database, in milliseconds.
-pub const CLOCK: i64 = 2_000;
 
 /// The handle on the nodes.
 #[derive(Clone)]
@@ -53,8 +51,6 @@ struct Inner {
 struct Found {
     /// Why the database cannot be used; none: it can.
     trouble: Option<String>,
-    /// The clock here less that of the database, in milliseconds.
-    clock: i64,
     /// This node was removed.
     removed: bool,
 }
@@ -102,13 +98,12 @@ impl Nodes {
 
     /// Whether this node may issue certificates, codes and tokens: its clock is right, and it was not removed.
     pub fn may_issue(&self) -> bool {
-        let found = lock(&self.0.found);
-        !found.removed && is_right(found.clock)
+        !lock(&self.0.found).removed && self.0.parts.clock.is_right()
     }
 
     /// The clock of this node less that of the database, in milliseconds.
     pub fn clock(&self) -> i64 {
-        lock(&self.0.found).clock
+        self.0.parts.clock.milliseconds()
     }
 
     /// Whether this node is fit to serve. Blocks.
@@ -149,8 +144,8 @@ impl Nodes {
         if found.removed {
             unfit.push("this node was removed from the tenant".to_owned());
         }
-        if !is_right(found.clock) {
-            unfit.push(format!("its clock differs from that of the database by {} ms", found.clock));
+        if !self.0.parts.clock.is_right() {
+            unfit.push(format!("its clock differs from that of the database by {} ms", self.clock()));
         }
         unfit.extend(found.trouble.clone());
         unfit
@@ -177,18 +172,17 @@ impl Nodes {
         let (store, now) = (&self.0.parts.store, unix_now());
         // 1. This node alone has its lock, and its connection receives notices.
         store.hold(node)?;
-        // 2. The clock. A process that was asleep between two readings has measured nothing.
-        let clock = store.clock_difference()?;
-        let before = std::mem::replace(&mut lock(&self.0.found).clock, clock);
-        if is_right(before) != is_right(clock) {
-            if is_right(clock) {
-                tracing::info!(milliseconds = clock, "the clock of this node is right again");
-            } else {
-                tracing::error!(
-                    milliseconds = clock,
-                    "the clock of this node differs from that of the database: it issues nothing until that is mended"
-                );
-            }
+        // 2. The clock.
+        let (clock, was_right) = (&self.0.parts.clock, self.0.parts.clock.is_right());
+        clock.set(store.clock_difference()?);
+        let milliseconds = clock.milliseconds();
+        match (was_right, clock.is_right()) {
+            (true, false) => tracing::error!(
+                milliseconds,
+                "the clock of this node differs from that of the database: it issues nothing until that is mended"
+            ),
+            (false, true) => tracing::info!(milliseconds, "the clock of this node is right again"),
+            (true, true) | (false, false) => {}
         }
         // 3. What has changed.
         let change = store.read_last_change()?;
@@ -240,9 +234,4 @@ impl Nodes {
     pub fn all(&self) -> Result<Vec<Node>, StoreError> {
         self.0.parts.store.read(nodes::all)
     }
-}
-
-/// Whether a clock that differs by so many milliseconds from that of the database is right enough.
-fn is_right(difference: i64) -> bool {
-    difference.abs() <= CLOCK
 }

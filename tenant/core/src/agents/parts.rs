@@ -3,6 +3,7 @@
 use crate::agents::authority::Authority;
 use crate::agents::open_connections::OpenConnections;
 use crate::agents::relay_driver::RelayDriver;
+use crate::clock::ClockDifference;
 use crate::events::Events;
 use crate::numbers::Numbers;
 use landbridge_tenant_store::Store;
@@ -16,4 +17,5 @@ pub(crate) struct Parts {
     pub(crate) open: Arc<OpenConnections>,
     pub(crate) numbers: Arc<Numbers>,
     pub(crate) events: Arc<Events>,
+    pub(crate) clock: Arc<ClockDifference>,
 }

@@ -1,7 +1,7 @@
 //! Two nodes of one tenant on one PostgreSQL: how a node joins, what it notices of the other, and how it says that it is unfit.
 
 use crate::administration::scrape;
-use crate::harness::{DEADLINE, Edge, request, until};
+use crate::harness::{DEADLINE, Edge, Process, hello, request, until};
 use crate::websocket::{honest, links_of};
 use hyper::StatusCode;
 use landbridge_door_listen::limits::Limits;
@@ -11,7 +11,10 @@ use landbridge_tenant::config::{Config, template};
 use landbridge_tenant::error::TenantError;
 use landbridge_tenant::serve::Ready;
 use landbridge_tenant_core::administration::request::AdminRequest;
+use landbridge_tenant_rules::model::AgentState;
 use landbridge_tenant_store::tables::{agents, nodes};
+use landbridge_wire::problem::ProblemCode;
+use landbridge_wire::upload::Receipt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -148,6 +151,26 @@ async fn what_is_revoked_at_one_node_ends_at_the_other() {
     assert_eq!(links_of(&other, &agent), 0);
     let refused = edge.tenant.store.read(|reading| agents::refused(reading, 10)).unwrap();
     assert_eq!(refused, [agent.agent]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_copy_of_a_phs_that_uses_another_node_is_noticed() {
+    let (edge, other) = two().await;
+    let phs = edge.phs().await;
+    let _: Receipt = edge.post(Some(&phs), "/v1/upload/hello", &hello(Some(&phs))).await.unwrap();
+    // A new process is a restart, at whatever node.
+    let copy = phs.copied(Some(Process::new()));
+    let _: Receipt = other.post(Some(&copy), "/v1/upload/hello", &hello(Some(&copy))).await.unwrap();
+    // The first one is alive still: two processes have the identity.
+    until("the first process is refused", async || {
+        let said: Result<Receipt, _> = edge.post(Some(&phs), "/v1/upload/hello", &hello(Some(&phs))).await;
+        said.is_err_and(|problem| problem.code == ProblemCode::AgentNotApproved)
+    })
+    .await;
+    let state = || edge.tenant.store.read(|reading| agents::find(reading, phs.agent)).unwrap().unwrap().state;
+    until("the agent is in quarantine", async || state() == AgentState::Quarantined).await;
+    let said: Result<Receipt, _> = other.post(Some(&copy), "/v1/upload/hello", &hello(Some(&copy))).await;
+    assert_eq!(said.unwrap_err().code, ProblemCode::AgentNotApproved, "at the other node as well");
 }
 
 #[tokio::test(flavor = "multi_thread")]

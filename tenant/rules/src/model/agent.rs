@@ -62,6 +62,8 @@ pub struct Agent {
     pub not_after: i64,
     /// When a request or a connection of the agent was last noted.
     pub seen_at: Option<i64>,
+    /// The process that said hello last, by whatever node; none: none has a name.
+    pub instance: Option<Uuid>,
     /// When it was enrolled.
     pub enrolled_at: i64,
     /// The network address that it enrolled from; none: it enrolled before the tenant noted addresses.

@@ -11,7 +11,7 @@ use uuid::Uuid;
 /// Reads an agent with the names of its domain.
 const SELECT: &str = "SELECT a.id, a.domain, d.dns_name, d.sid, a.role, a.state, a.software, a.host, a.not_after, \
                       a.seen_at, a.enrolled_at, a.serial, a.serial_before, a.enrolled_from, a.key_fingerprint, \
-                      a.proved_at FROM agents a JOIN domains d ON d.id = a.domain";
+                      a.proved_at, a.instance FROM agents a JOIN domains d ON d.id = a.domain";
 
 /// Stores a new agent.
 pub fn insert(writing: &Writing<'_>, agent: &NewAgent<'_>, now: i64) -> Result<(), StoreError> {
@@ -142,5 +142,7 @@ fn agent(row: &Row<'_>) -> Result<Agent, StoreError> {
         enrolled_from: row.get(13)?,
         key_fingerprint: row.get(14)?,
         proved_at: row.get(15)?,
+        // `check` says hello without a name.
+        instance: row.get::<Option<[u8; 16]>>(16)?.map(Uuid::from_bytes).filter(|name| !name.is_nil()),
     })
 }
