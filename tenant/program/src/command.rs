@@ -19,7 +19,6 @@ pub mod table;
 
 pub use issuer::{Keys, Sessions};
 pub use listing::Listing;
-pub use nodes::Nodes;
 pub use run::run;
 
 use crate::config::{DEFAULT_DATA_DIRECTORY, DEFAULT_LISTEN, DEFAULT_OBSERVE, DEFAULT_PATH, LogLevel};
@@ -626,6 +625,47 @@ pub enum Secret {
         /// Its number, as `apps show` prints it.
         #[arg(value_parser = clap::value_parser!(u8).range(1..=2))]
         number: u8,
+    },
+}
+
+/// `nodes`.
+#[derive(Debug, Subcommand)]
+pub enum Nodes {
+    /// List the nodes, and when each was seen last.
+    List(Listing),
+    /// On the machine of a new node: make a key for its bundle, and print what `nodes add` needs.
+    Key {
+        /// New file for the private key. `nodes join` removes it.
+        file: PathBuf,
+    },
+    /// On a node of the tenant: write a bundle with the tenant's keys, which only the new node can open.
+    ///
+    /// Compare the fingerprint with the one that `nodes key` printed. The bundle is good once, for ten minutes.
+    Add {
+        /// A name for the new node.
+        name: String,
+        /// Where agents reach the new node alone: https://host or https://host:port. The host is that of the first node, with
+        /// another port, or a name below it: the tenant's CA signs for no other.
+        #[arg(long)]
+        url: String,
+        /// The public key that `nodes key` printed.
+        #[arg(long, value_name = "KEY")]
+        key: String,
+        /// New file for the bundle.
+        bundle: PathBuf,
+    },
+    /// On the machine of the new node: create its data directory from the bundle.
+    Join {
+        /// The bundle.
+        bundle: PathBuf,
+        /// The file of the private key.
+        #[arg(long, value_name = "FILE")]
+        key: PathBuf,
+    },
+    /// Remove a node. If it runs, it stops within a second.
+    Remove {
+        /// Its name.
+        name: String,
     },
 }
 

@@ -4,8 +4,8 @@
 //! to be removed is gone.
 //! Neighbours: [`crate::node`] has the id of the data directory; `tables::nodes` in the store has the rows.
 
+use super::Nodes;
 use super::backup::actor;
-use super::listing::Listing;
 use super::new_directory::NewDirectory;
 use super::table::aligned;
 use crate::config::{Config, TenantUrl};
@@ -14,9 +14,7 @@ use crate::{keys, node};
 use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use clap::Subcommand;
-use landbridge_crypto::envelope::bundle::MAX_BUNDLE;
-use landbridge_crypto::envelope::{EnvelopeKey, EnvelopePublic};
+use landbridge_crypto::envelope::bundle::{BundleKey, BundlePublic, MAX_BUNDLE};
 use landbridge_crypto::fingerprint::of_public_key;
 use landbridge_crypto::seal::{SealKey, SealKeys};
 use landbridge_host::clock_text::utc;
@@ -28,7 +26,7 @@ use landbridge_tenant_store::tables::nodes::{self, MOST, Node};
 use landbridge_tenant_store::{Location, Store, Writing};
 use serde::{Deserialize, Serialize};
 use std::io::Read as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use uuid::Uuid;
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
@@ -42,47 +40,6 @@ const PUBLIC: &str = "lbnp1.";
 const BUNDLE: &str = "lbnb1.";
 /// Limit on the bytes of a file that is read here.
 const MAX_FILE: u64 = 2 * MAX_BUNDLE as u64;
-
-/// `nodes`.
-#[derive(Debug, Subcommand)]
-pub enum Nodes {
-    /// List the nodes, and when each was seen last.
-    List(Listing),
-    /// On the machine of a new node: make a key for its bundle, and print what `nodes add` needs.
-    Key {
-        /// New file for the private key. `nodes join` removes it.
-        file: PathBuf,
-    },
-    /// On a node of the tenant: write a bundle with the tenant's keys, which only the new node can open.
-    ///
-    /// Compare the fingerprint with the one that `nodes key` printed. The bundle is good once, for ten minutes.
-    Add {
-        /// A name for the new node.
-        name: String,
-        /// Where agents reach the new node alone: https://host or https://host:port. The host is that of the first node, with
-        /// another port, or a name below it: the tenant's CA signs for no other.
-        #[arg(long)]
-        url: String,
-        /// The public key that `nodes key` printed.
-        #[arg(long, value_name = "KEY")]
-        key: String,
-        /// New file for the bundle.
-        bundle: PathBuf,
-    },
-    /// On the machine of the new node: create its data directory from the bundle.
-    Join {
-        /// The bundle.
-        bundle: PathBuf,
-        /// The file of the private key.
-        #[arg(long, value_name = "FILE")]
-        key: PathBuf,
-    },
-    /// Remove a node. If it runs, it stops within a second.
-    Remove {
-        /// Its name.
-        name: String,
-    },
-}
 
 /// What a bundle holds. Wiped on drop.
 #[derive(Serialize, Deserialize, Zeroize, ZeroizeOnDrop)]
@@ -150,7 +107,7 @@ fn shown(node: &Node, now: i64) -> Shown<'_> {
 }
 
 fn make_key(file: &Path) -> Result<String, TenantError> {
-    let key = EnvelopeKey::generate();
+    let key = BundleKey::generate();
     let mut text = Zeroizing::new(String::with_capacity(64));
     text.push_str(PRIVATE);
     key.lend(|bytes| URL_SAFE_NO_PAD.encode_string(bytes, &mut text));
@@ -208,7 +165,7 @@ fn add(config: &Config, (name, url): (&str, &str), key: &str, file: &Path) -> Re
     // 3. The bundle.
     let (id, now) = (Uuid::new_v4(), unix_now());
     let plain = serde_json::to_vec(&contents).map_err(|e| TenantError::Defect(e.to_string()))?;
-    let sealed = public.seal_bundle(id.as_bytes(), &Zeroizing::new(plain));
+    let sealed = public.seal(id.as_bytes(), &Zeroizing::new(plain));
     let sealed = sealed.map_err(|e| TenantError::Defect(e.to_string()))?;
     let bundle = [id.as_bytes().as_slice(), &sealed].concat();
     let text = format!("{BUNDLE}{}\n", URL_SAFE_NO_PAD.encode(&bundle));
@@ -265,7 +222,7 @@ fn join(config_file: &Path, file: &Path, key_file: &Path) -> Result<String, Tena
     let bundle = text.trim().strip_prefix(BUNDLE).and_then(|text| URL_SAFE_NO_PAD.decode(text).ok());
     let bundle = bundle.ok_or_else(damaged)?;
     let (id, sealed) = bundle.split_first_chunk::<16>().ok_or_else(damaged)?;
-    let plain = key.open_bundle(id, sealed).map_err(|_| damaged())?;
+    let plain = key.open(id, sealed).map_err(|_| damaged())?;
     let contents: Contents = serde_json::from_slice(&plain).map_err(|_| damaged())?;
     let id = Uuid::from_bytes(*id);
     // 2. It fits the configuration.
@@ -366,16 +323,16 @@ fn is_valid_name(name: &str) -> bool {
     (1..=64).contains(&name.len()) && name.chars().all(plain)
 }
 
-fn public_key(text: &str) -> Option<EnvelopePublic> {
+fn public_key(text: &str) -> Option<BundlePublic> {
     let bytes = URL_SAFE_NO_PAD.decode(text.trim().strip_prefix(PUBLIC)?).ok()?;
-    EnvelopePublic::from_bytes(&bytes).ok()
+    BundlePublic::from_bytes(&bytes).ok()
 }
 
-fn private_key(file: &Path) -> Result<EnvelopeKey, TenantError> {
+fn private_key(file: &Path) -> Result<BundleKey, TenantError> {
     let source = KeySource::File(file.to_owned());
     let text = source.read()?;
     let bytes = text.trim().strip_prefix(PRIVATE).and_then(|text| URL_SAFE_NO_PAD.decode(text).ok());
-    let key = bytes.map(Zeroizing::new).and_then(|bytes| EnvelopeKey::from_bytes(&bytes).ok());
+    let key = bytes.map(Zeroizing::new).and_then(|bytes| BundleKey::from_bytes(&bytes).ok());
     let todo = "name the file that `landbridge-tenant nodes key` made";
     key.ok_or_else(|| TenantError::file(file, "it holds no key of a node", todo))
 }
