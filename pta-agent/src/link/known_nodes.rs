@@ -3,7 +3,7 @@
 //! The nodes are those that any connected node names last. So a node that lags behind, or lies, takes no other node from
 //! the agent while another one is connected; and a node that no connected node names any more is left. A false name
 //! leads nowhere, since each node proves a certificate of the tenant's own CA for its host.
-//! Neighbours: [`super::Links`] holds a connection to each, and stores the list; [`super::converse`] reports what came.
+//! Neighbours: [`super::Links`] holds a connection to each, and stores the list; `converse.rs` reports what came.
 
 use landbridge_agent::node_choice::in_order;
 use landbridge_agent::nodes::usable;

@@ -2,7 +2,7 @@
 //! serve.
 //!
 //! What a process keeps in memory of the database is read again when the number of the last change has risen. Another node's
-//! change is noticed by a notice of the database, and without one within [`LOOK`]. Every decision reads the database itself;
+//! change is noticed by a notice of the database, and without one within a second. Every decision reads the database itself;
 //! this is for what no request comes by: open connections of a revoked agent, keys that sign, the list of nodes.
 //! Neighbours: `tables::nodes` and `tables::changes` in the store; the program starts [`Nodes::watch`].
 

@@ -4,7 +4,7 @@
 //! The text before it is sealed: a version, the scopes as bits, the application, the mark of its registration, the session,
 //! the end in seconds since 1970, SHA-256 of the redirect URI; then, each behind its length, the challenge and the address;
 //! then whether there is a nonce, and the nonce. Numbers are big-endian.
-//! Neighbours: [`super::grants`] makes and redeems codes.
+//! Neighbours: `grants.rs` makes and redeems codes.
 
 use super::claims::SCOPES;
 use aws_lc_rs::digest::{SHA256, digest};
