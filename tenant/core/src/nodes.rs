@@ -28,6 +28,8 @@ use uuid::Uuid;
 
 /// The longest time between two looks at the database for changes of other nodes.
 const LOOK: Duration = Duration::from_secs(1);
+/// The least time between two looks: each page of an upload has a notice.
+const PAUSE: Duration = Duration::from_millis(200);
 /// Limit on the agents whose connections are ended because they are revoked or in quarantine: the last ones.
 const REFUSED: u32 = 10_000;
 /// Time between two notes that this node serves.
@@ -155,6 +157,7 @@ impl Nodes {
     pub fn watch(&self, node: Uuid, software: &str, stop: &watch::Receiver<bool>) {
         let mut seen = Seen::default();
         while !*stop.borrow() && !lock(&self.0.found).removed {
+            let began = Instant::now();
             let looked = self.look(node, software, &mut seen);
             let trouble = looked.err().map(|error| error.to_string());
             let before = std::mem::replace(&mut lock(&self.0.found).trouble, trouble.clone());
@@ -164,6 +167,7 @@ impl Nodes {
                 (None, None) | (Some(_), Some(_)) => {}
             }
             self.0.parts.store.wait_for_notice(LOOK);
+            std::thread::sleep(PAUSE.saturating_sub(began.elapsed()));
         }
     }
 
