@@ -36,8 +36,8 @@ use landbridge_tenant_core::passwords::Passwords;
 use landbridge_tenant_core::sign_ins::{Settings, SignIns};
 use landbridge_tenant_rules::lockout::Rules;
 use landbridge_tenant_rules::model::Network;
-use landbridge_tenant_store::Store;
 use landbridge_tenant_store::tables::{digests, domains};
+use landbridge_tenant_store::{ServerTrouble, Store, StoreError};
 use rustls::ServerConnection;
 use std::fs::File;
 use std::net::SocketAddr;
@@ -51,6 +51,9 @@ use uuid::Uuid;
 
 /// What the list of nodes shows as the version of this one.
 const SOFTWARE: &str = env!("CARGO_PKG_VERSION");
+
+/// How long the lock of a process that has ended is waited for: a machine that is gone is noticed within ten seconds.
+const HOLDING: Duration = Duration::from_secs(15);
 
 /// Time between two signs of life to systemd. The unit expects one every 20 s, so three may be lost.
 const WATCHDOG: Duration = Duration::from_secs(5);
@@ -154,7 +157,7 @@ impl Ready {
         // 2. The database and the keys.
         let store = Arc::new(open(config)?);
         let node = node::become_node(config, &store, unix_now())?;
-        store.hold(node)?;
+        hold(&store, node).await?;
         let root = config.root_certificate();
         let authority = keys::authority(store.tenant().id, (&config.ca_key, own_uid()), &root, unix_now())?;
         let authority = Arc::new(authority);
@@ -351,7 +354,22 @@ impl Ready {
         if let Err(why) = self.store.checkpoint() {
             tracing::warn!(error = %why, "the write-ahead log remains beside the database; the next start applies it");
         }
+        self.store.release();
         ended.await.unwrap_or(true)
+    }
+}
+
+/// Holds the database for this node. The server may not have noticed yet that the process before this one has ended: its lock
+/// is waited for.
+async fn hold(store: &Store, node: Uuid) -> Result<(), TenantError> {
+    let until = Instant::now() + HOLDING;
+    loop {
+        match store.hold(node) {
+            Err(StoreError::Server { trouble: ServerTrouble::Served, .. }) if Instant::now() < until => {
+                tokio::time::sleep(Duration::from_millis(200)).await;
+            }
+            held => return Ok(held?),
+        }
     }
 }
 

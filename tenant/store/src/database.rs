@@ -109,6 +109,13 @@ impl Database {
         }
     }
 
+    /// Gives up what [`Self::hold`] holds.
+    pub(crate) fn release(&self) {
+        if let Self::Server(server) = self {
+            server.release();
+        }
+    }
+
     /// Whether this process does the chores of all nodes.
     pub(crate) fn does_chores(&self) -> Result<bool, StoreError> {
         match self {

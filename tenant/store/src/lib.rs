@@ -238,6 +238,11 @@ impl Store {
         self.database.hold(node)
     }
 
+    /// Gives up what [`Self::hold`] holds, when this process serves no more.
+    pub fn release(&self) {
+        self.database.release();
+    }
+
     /// Whether this process does the chores that are done once for all nodes. It does from the first call on that finds no
     /// other doing them, until its connection is lost.
     pub fn does_chores(&self) -> Result<bool, StoreError> {

@@ -25,11 +25,10 @@ async fn a_client_that_may_gets_a_token_of_its_own_that_says_nothing_of_a_person
     // 1. Each is another one, and none has a row of its own.
     let (_, second) = browser.token("backup", &secret, &GRANT).await;
     assert_ne!(text(&first, "access_token"), text(&second, "access_token"));
-    assert_eq!(
-        since(&edge, &before),
-        [("application-used", 1)],
-        "the day of the secret's first use is noted"
-    );
+    let mut written = since(&edge, &before);
+    // On a server its rate is leased from a row.
+    written.retain(|(name, _)| *name != "rate-lease");
+    assert_eq!(written, [("application-used", 1)], "the day of the secret's first use is noted");
     // 2. It opens nothing of a person's.
     assert_eq!(browser.userinfo(text(&first, "access_token")).await.0, StatusCode::UNAUTHORIZED);
     let fields = [("grant_type", "refresh_token"), ("refresh_token", text(&first, "access_token"))];

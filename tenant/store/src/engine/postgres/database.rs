@@ -165,6 +165,11 @@ impl ServerDatabase {
         if held.is_some() { Ok(()) } else { Err(self.trouble(ServerTrouble::Served)) }
     }
 
+    /// Gives up what [`Self::hold`] holds, so that the next process of this node need not wait until the server notices.
+    pub(crate) fn release(&self) {
+        *self.held.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
     /// Whether this process does the chores of all nodes.
     pub(crate) fn does_chores(&self) -> Result<bool, StoreError> {
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
