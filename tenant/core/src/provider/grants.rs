@@ -221,8 +221,7 @@ impl Provider {
         })?
     }
 
-    /// The session of a grant or a code, and the account of the person, who may go on at this client; none: the person may
-    /// not.
+    /// The session of a grant, and the account of the person, who may go on at this client; none: the person may not.
     pub(super) fn person_of(
         &self,
         reading: &Reading<'_>,
@@ -244,12 +243,14 @@ impl Provider {
         client: &Client,
         shown: &str,
         now: i64,
-        fits: impl Fn(&Code) -> bool,
+        fits: impl FnOnce(&Code) -> bool,
     ) -> Result<Granted, NoGrant> {
         let Some(code) = Code::open(self.store.seal_keys(), shown) else {
             // A refresh token in the place of a code ends its grant.
             return self.next(client, shown, now, |_| false);
         };
+        // What needs no row is decided before other writers wait.
+        let does_fit = fits(&code);
         let next = BearerSecret::generate();
         let actor = format!("app {}", client.app.name);
         let redeemed = self.store.write_short("grant", |writing| {
@@ -269,7 +270,7 @@ impl Provider {
             } else if !is_first {
                 Some(SECOND_USE)
             } else {
-                (!fits(&code)).then_some(DOES_NOT_FIT)
+                (!does_fit).then_some(DOES_NOT_FIT)
             };
             if let Some(why) = refused {
                 if grants::end(writing, code.id)? || is_first {
@@ -278,7 +279,7 @@ impl Provider {
                 return Ok(Err(NoGrant::NotGood));
             }
             // 3. The person.
-            let Some(found) = self.person_of(writing, client, session.id, now)? else {
+            let Standing::Good(person) = self.standing_in(writing, &session, Some(client), now)? else {
                 note_end(MAY_NOT_GO_ON)?;
                 return Ok(Err(NoGrant::Over));
             };
@@ -293,7 +294,7 @@ impl Provider {
                 nonce: code.nonce.clone(),
                 hash: next.hash(),
             };
-            self.begin_grant(writing, client, grant, found, now).map(Ok)
+            self.begin_grant(writing, client, grant, (session, person), now).map(Ok)
         })?;
         Ok(self.granted(redeemed?, &next, now))
     }
