@@ -295,7 +295,7 @@ async fn attend(
                 let nodes = nodes.borrow_and_update().clone();
                 Some(FromTenant::Nodes(NodesChanged { nodes }))
             }
-            _ = beats.tick() => {
+            _ = beats.tick(), if !connection.is_nil() => {
                 let late = |open: &Open| open.sent.elapsed() > Duration::from_secs(11);
                 for (_, open) in open.extract_if(|_, open| late(open)) {
                     let _ = open.said.send((Said::Nothing, open.sent.elapsed()));

@@ -22,7 +22,11 @@ fn nodes_of(agent: &PtaAgent) -> BTreeMap<String, bool> {
 fn wait_for_nodes(agent: &PtaAgent, wanted: &[(&str, bool)]) {
     let wanted = wanted.iter().map(|(url, connected)| ((*url).to_owned(), *connected)).collect();
     let are = || nodes_of(agent) == wanted;
-    wait_until("the agent's nodes", 30, are, || format!("{:?}, not {wanted:?}", nodes_of(agent))).unwrap();
+    let said = || {
+        let status: Option<Status> = landbridge_agent::status::read(&agent.state());
+        format!("{:?}, not {wanted:?}", status.map(|status| status.nodes))
+    };
+    wait_until("the agent's nodes", 30, are, said).unwrap();
 }
 
 /// The nodes that the agent has stored.
