@@ -13,6 +13,7 @@ pub mod quarantine;
 pub mod relay_driver;
 
 pub use landbridge_tenant_rules::model::Agent;
+use landbridge_tenant_rules::model::HeardProcess;
 pub use landbridge_tenant_rules::relay::{AgentView, Facts, Link};
 pub(crate) use parts::Parts;
 
@@ -208,9 +209,12 @@ impl Agents {
             self.require_one_process(admitted, hello.instance)?;
         }
         let receipt = ingest::hello(&self.0.store, &self.0.numbers.counts, &writer, hello, now)?;
-        // Only the list of agents shows this time, so a failure does not stop the cycle.
+        let heard =
+            HeardProcess { name: hello.instance, alive_at: self.0.clock.in_database_time(admitted.alive_at) };
+        let heard = Some(&heard).filter(|heard| !heard.name.is_nil());
+        // Other nodes and the list of agents read it. The next hello writes it too, so a failure does not stop the cycle.
         if let Err(error) =
-            self.0.store.write("agents-seen", |writing| seen(writing, writer.agent, hello.instance, now))
+            self.0.store.write("agents-seen", |writing| seen(writing, writer.agent, heard, now))
         {
             tracing::warn!(%error, "the time of an agent's last connection could not be stored");
         }
@@ -295,12 +299,10 @@ impl Agents {
         let Admitted { agent, process, alive_at } = admitted;
         self.claim_process(agent, *process, instance)?;
         // Another node may have heard another process since. Its hello is as if it had come here.
-        if let (Some(heard), Some(at), true) = (agent.instance, agent.seen_at, self.0.store.is_shared())
-            && heard != instance
+        if let Some(heard) = agent.heard.filter(|heard| self.0.store.is_shared() && heard.name != instance)
+            && let Some(alive_at) = self.0.clock.moment(heard.alive_at)
         {
-            let ago = u64::try_from(unix_now().saturating_sub(at)).unwrap_or(0);
-            let alive_at = Instant::now().checked_sub(Duration::from_secs(ago)).unwrap_or(*alive_at);
-            self.0.relay.note_process(agent.id, heard, alive_at);
+            self.0.relay.note_process(agent.id, heard.name, alive_at);
         }
         match self.0.relay.note_process(agent.id, instance, *alive_at) {
             NotedProcess::Accepted => Ok(()),

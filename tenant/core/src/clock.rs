@@ -2,7 +2,7 @@
 //! Rules and storage never read a clock: their callers pass the time as an argument.
 
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio::sync::watch;
 
 /// The time in seconds since 1970.
@@ -34,6 +34,20 @@ impl ClockDifference {
         self.milliseconds().abs() <= MOST_DIFFERENCE
     }
 
+    /// This moment in milliseconds since 1970, by the clock of the database.
+    pub(crate) fn in_database_time(&self, moment: Instant) -> i64 {
+        let ago = i64::try_from(moment.elapsed().as_millis()).unwrap_or(i64::MAX);
+        unix_now_millis().saturating_sub(self.milliseconds()).saturating_sub(ago)
+    }
+
+    /// The moment that is so many milliseconds since 1970 by the clock of the database; none: it is before all that this
+    /// process can tell. A moment to come is now.
+    pub(crate) fn moment(&self, database_time: i64) -> Option<Instant> {
+        let now = Instant::now();
+        let ago = self.in_database_time(now).saturating_sub(database_time);
+        now.checked_sub(Duration::from_millis(u64::try_from(ago).unwrap_or(0)))
+    }
+
     /// Notes a measurement, in milliseconds.
     pub(crate) fn set(&self, milliseconds: i64) {
         self.0.store(milliseconds, Ordering::Release);
@@ -43,4 +57,25 @@ impl ClockDifference {
 /// Returns when the stop signal is set, or when its sender is gone.
 pub async fn stopped(stop: &mut watch::Receiver<bool>) {
     drop(stop.wait_for(|stop| *stop).await);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_moment_comes_back_by_the_clock_of_the_database_on_a_node_with_another_clock() {
+        let (first, second) = (ClockDifference::default(), ClockDifference::default());
+        first.set(1_500);
+        second.set(-1_500);
+        for ago in [0, 1, 900, 60_000].map(Duration::from_millis) {
+            let began = Instant::now();
+            let Some(moment) = began.checked_sub(ago) else { continue };
+            let read = second.moment(first.in_database_time(moment) + 3_000);
+            let apart = read.map(|read| read.max(moment).duration_since(read.min(moment)));
+            let most = began.elapsed() + Duration::from_millis(2);
+            assert!(apart.is_some_and(|apart| apart <= most), "{ago:?}: {apart:?}");
+        }
+        assert!(first.moment(i64::MAX).is_some_and(|moment| moment <= Instant::now()));
+    }
 }

@@ -15,7 +15,7 @@ mod oidc;
 mod texts;
 mod token;
 
-pub use agent::{Agent, AgentState, NewAgent, Writer, role_from};
+pub use agent::{Agent, AgentState, HeardProcess, NewAgent, Writer, role_from};
 pub use application::{AppDomain, AppGroup, AppSecret, Application};
 pub use attributes::Attributes;
 pub use audit::AuditEntry;

@@ -332,11 +332,12 @@ impl Relay {
         let (instance, software) = (*instance, software.as_str().to_owned());
         // 2. The welcome, and a drain if the tenant stops.
         line.welcome(&hello, now);
+        let alive_at = line.alive_at;
         let abilities = [AT_BOUND, BY_SID].into_iter().filter_map(|name| Text::new(name).ok()).collect();
         let abilities = List::new(abilities).unwrap_or_default();
         let welcome = landbridge_wire::signin::Welcome { nodes: self.nodes.clone(), abilities };
         self.output.push_back(Output::Send { link, message: FromTenant::Welcome(welcome) });
-        self.output.push_back(Output::Introduced { link, agent, instance, software });
+        self.output.push_back(Output::Introduced { link, agent, instance, alive_at, software });
         if self.draining {
             self.output.push_back(Output::Send { link, message: FromTenant::Drain });
         }

@@ -343,7 +343,8 @@ const STEPS: [&str; 4] = [
     // one row, see `pack_attributes`. The row of an object says which domain it belongs to, `homes` that of erased ones. The
     // processes that serve are rows. A code that waits is no row any more, and what only codes needed is gone. Names that no
     // account has are counted in rows.
-    "CREATE TABLE nodes (
+    "ALTER TABLE agents ADD COLUMN alive_at INTEGER;
+     CREATE TABLE nodes (
          id            BLOB PRIMARY KEY,
          name          TEXT NOT NULL UNIQUE,
          url           TEXT NOT NULL UNIQUE,

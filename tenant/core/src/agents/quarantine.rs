@@ -6,7 +6,7 @@
 use crate::agents::parts::Parts;
 use crate::agents::relay_driver::RaisedAlarm;
 use crate::clock::{stopped, unix_now};
-use landbridge_tenant_rules::model::AgentState;
+use landbridge_tenant_rules::model::{AgentState, HeardProcess};
 use landbridge_tenant_store::StoreError;
 use landbridge_tenant_store::tables::agents::{change_state, find, seen};
 use landbridge_tenant_store::tables::audit;
@@ -82,9 +82,10 @@ async fn note_introduced(parts: &Arc<Parts>) {
     let parts = parts.clone();
     let _ = spawn_blocking(move || {
         let noted = parts.store.write("agents-seen", |writing| {
-            introduced
-                .iter()
-                .try_for_each(|(agent, (instance, _))| seen(writing, *agent, *instance, unix_now()))
+            introduced.iter().try_for_each(|(agent, (name, alive_at))| {
+                let heard = HeardProcess { name: *name, alive_at: parts.clock.in_database_time(*alive_at) };
+                seen(writing, *agent, Some(&heard), unix_now())
+            })
         });
         if let Err(error) = noted {
             tracing::warn!(%error, "the times of agents' last connections could not be stored");

@@ -59,8 +59,8 @@ struct State {
     next: u64,
     /// The time at which the clock wakes next.
     wakes_at: Instant,
-    /// Agents that connected since the last [`RelayDriver::drain_introduced`]: process id and software.
-    introduced: HashMap<Uuid, (Uuid, String)>,
+    /// Agents that connected since the last [`RelayDriver::drain_introduced`]: the process, and when it was alive.
+    introduced: HashMap<Uuid, (Uuid, Instant)>,
 }
 
 /// The task that serves a link: the queue of its messages, and a signal to end at once.
@@ -305,9 +305,9 @@ impl RelayDriver {
                     tracing::error!(%agent, ?alarm, "an alarm could not be stored: too many wait");
                 }
             }
-            Output::Introduced { link, agent, instance, software } => {
+            Output::Introduced { link, agent, instance, alive_at, software } => {
                 tracing::info!(link = link.0, %agent, %instance, software, "an agent is connected");
-                state.introduced.insert(agent, (instance, software));
+                state.introduced.insert(agent, (instance, alive_at));
             }
             Output::Counted(event) => {
                 self.numbers
@@ -319,8 +319,9 @@ impl RelayDriver {
         }
     }
 
-    /// Returns and forgets the agents that connected since the last call: agent id, process id and software.
-    pub(super) fn drain_introduced(&self) -> Vec<(Uuid, (Uuid, String))> {
+    /// Returns and forgets the agents that connected since the last call: the agent, its process, and a time at which that
+    /// was certainly alive.
+    pub(super) fn drain_introduced(&self) -> Vec<(Uuid, (Uuid, Instant))> {
         self.lock().introduced.drain().collect()
     }
 

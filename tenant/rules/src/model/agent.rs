@@ -35,6 +35,15 @@ impl AgentState {
     }
 }
 
+/// A process of an agent, as nodes tell each other of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HeardProcess {
+    /// Its name.
+    pub name: Uuid,
+    /// When it was certainly alive, in milliseconds since 1970 by the clock of the database.
+    pub alive_at: i64,
+}
+
 /// An agent, with the names of its domain. Times are in seconds since 1970.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Agent {
@@ -62,8 +71,8 @@ pub struct Agent {
     pub not_after: i64,
     /// When a request or a connection of the agent was last noted.
     pub seen_at: Option<i64>,
-    /// The process that said hello last, by whatever node; none: none has a name.
-    pub instance: Option<Uuid>,
+    /// The newest process that said hello, by whatever node; none: none has a name.
+    pub heard: Option<HeardProcess>,
     /// When it was enrolled.
     pub enrolled_at: i64,
     /// The network address that it enrolled from; none: it enrolled before the tenant noted addresses.

@@ -79,6 +79,8 @@ pub enum Output {
         agent: Uuid,
         /// Its process.
         instance: Uuid,
+        /// A time at which that was certainly alive.
+        alive_at: Instant,
         /// Program and version.
         software: String,
     },

@@ -199,13 +199,14 @@ CREATE TABLE agents (
     host            TEXT NOT NULL,
     serial          BLOB NOT NULL,                 -- of its newest certificate
     not_after       INTEGER NOT NULL,              -- of its newest certificate
-    instance        BLOB,                          -- the process seen last
+    instance        BLOB,                          -- the newest process that said hello
     seen_at         INTEGER,
     enrolled_at     INTEGER NOT NULL,
     serial_before   BLOB,                          -- of the certificate before: it may still renew
     enrolled_from   TEXT,                          -- its address then; NULL: enrolled before version 4
     key_fingerprint TEXT,                          -- of its newest certificate's key; NULL: of before version 4
-    proved_at       INTEGER                        -- when a process of it first proved a key of its own; NULL: never
+    proved_at       INTEGER,                       -- when a process of it first proved a key of its own; NULL: never
+    alive_at        INTEGER                        -- when `instance` was certainly alive: milliseconds since 1970
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE tokens (

@@ -5,13 +5,13 @@
 use crate::engine::{OptionalRow as _, Row, params};
 use crate::tables::changes;
 use crate::{Reading, StoreError, Writing, stamps};
-use landbridge_tenant_rules::model::{Agent, AgentState, NewAgent, role_from};
+use landbridge_tenant_rules::model::{Agent, AgentState, HeardProcess, NewAgent, role_from};
 use uuid::Uuid;
 
 /// Reads an agent with the names of its domain.
 const SELECT: &str = "SELECT a.id, a.domain, d.dns_name, d.sid, a.role, a.state, a.software, a.host, a.not_after, \
                       a.seen_at, a.enrolled_at, a.serial, a.serial_before, a.enrolled_from, a.key_fingerprint, \
-                      a.proved_at, a.instance FROM agents a JOIN domains d ON d.id = a.domain";
+                      a.proved_at, a.instance, a.alive_at FROM agents a JOIN domains d ON d.id = a.domain";
 
 /// Stores a new agent.
 pub fn insert(writing: &Writing<'_>, agent: &NewAgent<'_>, now: i64) -> Result<(), StoreError> {
@@ -114,11 +114,21 @@ pub fn note_proof(writing: &Writing<'_>, id: Uuid, now: i64) -> Result<(), Store
     Ok(())
 }
 
-/// Notes the process that an agent's message came from, and its time.
-pub fn seen(writing: &Writing<'_>, id: Uuid, instance: Uuid, now: i64) -> Result<(), StoreError> {
-    writing
-        .prepare_cached("UPDATE agents SET instance = ?2, seen_at = ?3 WHERE id = ?1")?
-        .execute(params![id.as_bytes(), instance.as_bytes(), now])?;
+/// Notes when an agent was heard, and its process if the message names one. A process that was alive before the stored
+/// one was is older, and does not replace it: its message, or this write, was under way for longer.
+pub fn seen(
+    writing: &Writing<'_>,
+    id: Uuid,
+    process: Option<&HeardProcess>,
+    now: i64,
+) -> Result<(), StoreError> {
+    let seen = "UPDATE agents SET seen_at = ?2 WHERE id = ?1";
+    writing.prepare_cached(seen)?.execute(params![id.as_bytes(), now])?;
+    if let Some(HeardProcess { name, alive_at }) = process {
+        let newest = "UPDATE agents SET instance = ?2, alive_at = ?3 WHERE id = ?1 \
+                      AND (alive_at IS NULL OR alive_at <= ?3)";
+        writing.prepare_cached(newest)?.execute(params![id.as_bytes(), name.as_bytes(), alive_at])?;
+    }
     Ok(())
 }
 
@@ -142,7 +152,9 @@ fn agent(row: &Row<'_>) -> Result<Agent, StoreError> {
         enrolled_from: row.get(13)?,
         key_fingerprint: row.get(14)?,
         proved_at: row.get(15)?,
-        // `check` says hello without a name.
-        instance: row.get::<Option<[u8; 16]>>(16)?.map(Uuid::from_bytes).filter(|name| !name.is_nil()),
+        heard: row
+            .get::<Option<[u8; 16]>>(16)?
+            .zip(row.get(17)?)
+            .map(|(name, alive_at)| HeardProcess { name: Uuid::from_bytes(name), alive_at }),
     })
 }

@@ -2,7 +2,8 @@
 
 mod sqlite;
 
-use landbridge_tenant_fixture::{NOW, Tenant};
+use landbridge_tenant_fixture::{NOW, Tenant, enrolled};
+use landbridge_tenant_rules::model::HeardProcess;
 use landbridge_tenant_store::error::*;
 use landbridge_tenant_store::tables::*;
 use landbridge_tenant_store::*;
@@ -16,6 +17,25 @@ fn what_was_written_is_there_after_a_restart_and_so_is_whose_it_is() {
     assert_eq!(tenant.store.tenant(), before);
     assert_eq!(before.id, Uuid::from_u128(9));
     assert_eq!(tenant.store.read(domains::all).unwrap().len(), 1);
+}
+
+#[test]
+fn a_process_that_was_alive_before_the_stored_one_does_not_replace_it() {
+    let tenant = Tenant::new();
+    let agent = enrolled(&tenant.store, 3, 1).agent;
+    let heard = || tenant.store.read(|reading| agents::find(reading, agent)).unwrap().unwrap().heard;
+    assert_eq!(heard(), None);
+    let (first, second) = (Uuid::from_u128(1), Uuid::from_u128(2));
+    for (name, alive_at, stored) in [(first, 50, first), (second, 51, second), (first, 50, second)] {
+        let process = HeardProcess { name, alive_at };
+        tenant.store.write("test", |t| agents::seen(t, agent, Some(&process), NOW)).unwrap();
+        assert_eq!(heard().unwrap().name, stored);
+    }
+    // A hello without a name.
+    tenant.store.write("test", |t| agents::seen(t, agent, None, NOW + 9)).unwrap();
+    assert_eq!(heard(), Some(HeardProcess { name: second, alive_at: 51 }));
+    let row = tenant.store.read(|reading| agents::find(reading, agent)).unwrap().unwrap();
+    assert_eq!(row.seen_at, Some(NOW + 9));
 }
 
 #[test]

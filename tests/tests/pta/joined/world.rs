@@ -472,7 +472,7 @@ impl World {
                 Output::Answered { ticket, answer } => self.answered(ticket, &answer),
                 Output::ChangeAnswered { .. } => panic!("no password is changed in these worlds"),
                 Output::Alarm { agent, alarm, .. } => self.alarm(agent, alarm),
-                Output::Introduced { link: Link(number), agent, instance, software } => {
+                Output::Introduced { link: Link(number), agent, instance, software, .. } => {
                     let of = &self.agents[self.conns[&number].agent];
                     assert_eq!((agent, software.as_str()), (of.id, "agent 1"));
                     assert!(instance == of.instance || self.conns[&number].process != of.process);
