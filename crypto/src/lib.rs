@@ -30,6 +30,7 @@
 //! - `envelope/bundle.rs`: the same around a tenant's keys, on their way to a new node
 //! - `envelope/change.rs`: the same around two passwords, for a change of password
 //! - `seal.rs`: encryption at rest, bound to table, row and column
+//! - `sha_256.rs`: SHA-256 of what is no secret
 //! - `keyed_hash.rs`: HMAC-SHA-256 under a key of the caller
 //! - `fingerprint.rs`: the fingerprint of a public key, for people to compare
 //! - `signature.rs`: keys that sign tokens
@@ -49,4 +50,5 @@ pub mod nt_hash;
 pub mod salted_digest;
 pub mod seal;
 pub mod secret;
+pub mod sha_256;
 pub mod signature;

@@ -7,9 +7,9 @@
 //! Neighbours: [`crate::issuer`] verifies the server's own signatures; the door reads assertions from forms.
 
 use super::{Client, Provider};
-use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use landbridge_crypto::sha_256::sha_256;
 use landbridge_tenant_rules::model::{ClientKey, SigningAlgorithm};
 use landbridge_tenant_store::StoreError;
 use landbridge_tenant_store::tables::spent;
@@ -140,7 +140,7 @@ impl Assertion {
             key.public.verifies(self.signed.as_bytes(), &self.signature),
             "the signature is not the key's",
         )?;
-        let hash = digest(&SHA256, jti.as_bytes()).as_ref().first_chunk().copied().unwrap_or_default();
+        let hash = sha_256(jti.as_bytes());
         Ok(UsedAssertion { hash, ends_at })
     }
 

@@ -7,7 +7,6 @@
 //! Neighbours: `grants.rs` makes and redeems codes.
 
 use super::claims::SCOPES;
-use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use landbridge_crypto::seal::{SealKeys, TEXT_OVERHEAD};
@@ -53,11 +52,6 @@ pub struct Code {
     pub by_session_from: Option<IpAddr>,
     /// `nonce` of the request.
     pub nonce: Option<String>,
-}
-
-/// What a code has of a redirect URI.
-pub(super) fn redirect_hash(uri: &str) -> [u8; 32] {
-    digest(&SHA256, uri.as_bytes()).as_ref().first_chunk().copied().unwrap_or_default()
 }
 
 impl Code {
@@ -164,6 +158,7 @@ mod tests {
     #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
     use super::*;
     use landbridge_crypto::seal::SealKey;
+    use landbridge_crypto::sha_256::sha_256;
 
     fn keys(ids: &[u8]) -> SealKeys {
         SealKeys::new(ids.iter().map(|id| SealKey::from_bytes(u32::from(*id), [*id; 32])).collect())
@@ -177,7 +172,7 @@ mod tests {
             session: Uuid::from_u128(9),
             until: 1_795_996_860,
             scopes: "openid profile offline_access".to_owned(),
-            redirect: redirect_hash("https://wiki.example.com/callback"),
+            redirect: sha_256(b"https://wiki.example.com/callback"),
             challenge: Some("E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM".to_owned()),
             by_session_from: Some("192.0.2.7".parse().unwrap()),
             nonce: Some("a nonce".to_owned()),

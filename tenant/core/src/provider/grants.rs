@@ -5,13 +5,13 @@
 //! Neighbours: [`super::code`] has the text of a code; `tables::spent` in the store knows the codes that were used.
 
 use super::access_token::{self, Subject};
-use super::code::{Code, redirect_hash};
+use super::code::Code;
 use super::sessions::{Standing, note_use_in};
 use super::{CODE, Client, Ending, Provider, TOKEN};
-use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use landbridge_crypto::bearer::{BearerSecret, same};
+use landbridge_crypto::sha_256::sha_256;
 use landbridge_tenant_store::facts::KnownAccount;
 use landbridge_tenant_store::tables::grants::{self, Grant};
 use landbridge_tenant_store::tables::web_sessions::{self, WebSession};
@@ -162,7 +162,7 @@ impl Provider {
             session: session.id,
             until,
             scopes: new.scopes,
-            redirect: redirect_hash(&new.redirect_uri),
+            redirect: sha_256(new.redirect_uri.as_bytes()),
             challenge: new.challenge,
             by_session_from: new.by_session_from.map(|from| from.to_canonical()),
             nonce: new.nonce,
@@ -185,7 +185,7 @@ impl Provider {
             now < code.until
                 && code.registration == client.registration()
                 && is_registered
-                && code.redirect == redirect_hash(redirect_uri)
+                && code.redirect == sha_256(redirect_uri.as_bytes())
                 && match (&code.challenge, verifier) {
                     (Some(challenge), Some(verifier)) => verifies(challenge, verifier),
                     (None, None) => true,
@@ -260,8 +260,8 @@ impl Provider {
             };
             let subject = session.object.to_string();
             let note_end = |why| audit::append(writing, now, &actor, "grant-ended", &subject, why);
-            // 2. The use is noted, whoever shows the code and however: a second one finds it. One that does not fit is used up,
-            //    and ends its grant if there is one: there may be a copy in other hands.
+            // 2. The use is noted in every case, so that a second one finds it. A code that is of another application, or does
+            //    not fit, is used up, and its grant ends if there is one: there may be a copy in other hands.
             let known_until = code.until.saturating_add(KNOWN);
             let is_first =
                 now < known_until && spent::redeem(writing, (code.app, code.id.as_bytes()), known_until)?;
@@ -396,5 +396,5 @@ pub(super) fn is_offline(scopes: &str) -> bool {
 fn verifies(challenge: &str, verifier: &str) -> bool {
     let unreserved = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
     let is_one = VERIFIER.contains(&verifier.len()) && verifier.bytes().all(unreserved);
-    is_one && URL_SAFE_NO_PAD.encode(digest(&SHA256, verifier.as_bytes())) == challenge
+    is_one && URL_SAFE_NO_PAD.encode(sha_256(verifier.as_bytes())) == challenge
 }

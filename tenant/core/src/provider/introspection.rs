@@ -9,8 +9,8 @@
 use super::access_token::{self, Subject};
 use super::grants::{is_offline, parse};
 use super::{Client, OidcKind, Provider, TOKEN};
-use aws_lc_rs::digest::{SHA256, digest};
 use landbridge_crypto::bearer::same;
+use landbridge_crypto::sha_256::sha_256;
 use landbridge_tenant_store::tables::grants::{self, Grant};
 use landbridge_tenant_store::tables::{audit, spent};
 use landbridge_tenant_store::{Reading, StoreError};
@@ -84,7 +84,7 @@ impl Provider {
             .with_id(reading, app)?
             .filter(|client| client.oidc.kind == OidcKind::Confidential && client.oidc.client_credentials);
         let Some(client) = client else { return Ok(None) };
-        let is_over = spent::is_spent(reading, app, &hash(token))?;
+        let is_over = spent::is_spent(reading, app, &sha_256(token.as_bytes()))?;
         Ok((!is_over).then(|| ActiveToken {
             client: client.app.name.clone(),
             is_refresh: false,
@@ -131,7 +131,7 @@ impl Provider {
         let app = client.app.id;
         let grant = match access_token::read(self.store.seal_keys(), token, now) {
             Some((Subject::App(own), ends_at)) if own == app => {
-                let hash = hash(token);
+                let hash = sha_256(token.as_bytes());
                 return self.store.write_short("token-revoke", |writing| {
                     spent::redeem(writing, (app, &hash), ends_at).map(drop)
                 });
@@ -159,8 +159,4 @@ impl Provider {
 /// Whether a client may introspect the access tokens of an application.
 fn may_know(by: &Client, app: Uuid) -> bool {
     by.app.id == app || by.oidc.introspects_others
-}
-
-fn hash(token: &str) -> [u8; 32] {
-    digest(&SHA256, token.as_bytes()).as_ref().first_chunk().copied().unwrap_or_default()
 }

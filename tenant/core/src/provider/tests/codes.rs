@@ -131,10 +131,10 @@ fn what_ends_between_a_code_and_its_redemption_counts() {
             bench.tenant.sends(vec![with(1, vec![written(2, disabled)])]);
         }),
         ("the application is not assigned any more", true, |bench, _, client| {
-            let nobody = |writing: &landbridge_tenant_store::Writing<'_>| {
+            let unassign = |writing: &landbridge_tenant_store::Writing<'_>| {
                 apps::set_everybody(writing, client.app.id, false)
             };
-            bench.tenant.store.write("test", nobody).unwrap();
+            bench.tenant.store.write("test", unassign).unwrap();
         }),
         ("the redirect URI is another one", false, |bench, _, client| {
             let uri = RedirectUri::parse("https://wiki.example.com/other").unwrap();
