@@ -13,6 +13,7 @@ use crate::proxy::Proxy;
 use crate::tls;
 use landbridge_wire::bounded::Text;
 use landbridge_wire::enroll::{EnrollRequest, EnrollResponse, Role, Token};
+use landbridge_wire::nodes::texts;
 use rustls::pki_types::CertificateDer;
 use std::path::Path;
 use tracing::{info, instrument};
@@ -88,7 +89,7 @@ pub async fn enroll(
     };
     check(&draft, &names, &certificate, std::slice::from_ref(&root))?;
     let identity = draft.install(names, certificate, vec![root])?;
-    nodes::learn(state_directory, identity.agent, answer.nodes.as_slice().iter().map(Text::as_str));
+    nodes::learn(state_directory, identity.agent, texts(&answer.nodes));
     info!(agent = %identity.agent, domain = identity.domain, approved = answer.approved, "enrolled");
     Ok(Enrolled { identity, approved: answer.approved })
 }

@@ -10,7 +10,7 @@ use crate::dial::Address;
 use crate::error::AgentError;
 use crate::identity::{FOLDER, Identity};
 use crate::key::{self, FileError};
-use landbridge_wire::nodes::{MAX_NODE_URL, MAX_NODES, NodeUrls, node_urls};
+use landbridge_wire::nodes::{MAX_NODE_URL, MAX_NODES, NodeUrls, node_urls, texts};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
@@ -96,7 +96,7 @@ fn read(state_directory: &Path, agent: Uuid) -> Result<Vec<String>, AgentError> 
     if stored.agent != agent {
         return Ok(Vec::new());
     }
-    let urls: Vec<&str> = stored.nodes.as_slice().iter().map(|url| url.as_str()).collect();
+    let urls: Vec<&str> = texts(&stored.nodes).collect();
     let nodes = usable(urls.iter().copied());
     if nodes != urls {
         return Err(damaged("it holds a URL that no agent writes").into());

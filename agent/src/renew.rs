@@ -10,6 +10,7 @@ use crate::identity::{Draft, Identity};
 use crate::process_key::ProcessKey;
 use crate::tls;
 use landbridge_wire::enroll::{RenewRequest, RenewResponse};
+use landbridge_wire::nodes::texts;
 use rustls::pki_types::CertificateDer;
 use std::path::Path;
 use std::sync::Arc;
@@ -117,7 +118,7 @@ pub async fn renew(
     check(&draft, &identity.names(), &certificate, &roots)?;
     let identity = draft.install(identity.names(), certificate, roots)?;
     info!(not_after = identity.not_after, "the certificate was renewed");
-    let nodes = answer.nodes.into_vec().into_iter().map(|node| node.as_str().to_owned()).collect();
+    let nodes = texts(&answer.nodes).map(str::to_owned).collect();
     Ok(Renewed { identity, nodes })
 }
 

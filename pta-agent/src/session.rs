@@ -8,7 +8,7 @@ mod seen;
 
 use landbridge_wire::bounded::Blob;
 use landbridge_wire::change::{ChangeAnswer, ChangeOutcome, ChangeRequest};
-use landbridge_wire::nodes::NodeUrls;
+use landbridge_wire::nodes::texts;
 use landbridge_wire::signin::{
     AT_BOUND, Answer, BY_SID, Decline, Declined, DirectoryVerdict, FromAgent, FromTenant, Heartbeat, Hello,
     MAX_IN_HAND, SILENCE, SignInRequest,
@@ -162,7 +162,7 @@ impl Session {
                 let knows =
                     |ability| welcome.abilities.as_slice().iter().any(|name| name.as_str() == ability);
                 (self.knows_at_bound, self.by_sid) = (knows(AT_BOUND), knows(BY_SID));
-                let (nodes, by_sid) = (urls(welcome.nodes), self.by_sid);
+                let (nodes, by_sid) = (texts(&welcome.nodes).map(str::to_owned).collect(), self.by_sid);
                 self.output.push_back(Output::Welcomed { nodes, by_sid });
             }
             FromTenant::Welcome(_) => self.close(Closing::Breach("a second welcome")),
@@ -185,7 +185,9 @@ impl Session {
                 self.received(request, due, |by| Output::Change { change, by }, now);
             }
             FromTenant::Heartbeat(beat) => self.beat(beat, now),
-            FromTenant::Nodes(changed) => self.output.push_back(Output::Nodes(urls(changed.nodes))),
+            FromTenant::Nodes(changed) => {
+                self.output.push_back(Output::Nodes(texts(&changed.nodes).map(str::to_owned).collect()))
+            }
             FromTenant::Drain => {
                 self.draining.get_or_insert((now, Closing::TenantDrains));
                 self.finish(now);
@@ -349,11 +351,6 @@ impl Session {
         self.in_hand.clear();
         self.output.push_back(Output::Close(why));
     }
-}
-
-/// The URLs of a list, as texts.
-fn urls(nodes: NodeUrls) -> Vec<String> {
-    nodes.into_vec().into_iter().map(|node| node.as_str().to_owned()).collect()
 }
 
 #[cfg(test)]

@@ -11,6 +11,11 @@ pub const MAX_NODE_URL: usize = 512;
 /// `https://host:port` of every node of a tenant. Empty: the tenant says nothing about its nodes.
 pub type NodeUrls = List<Text<MAX_NODE_URL>, MAX_NODES>;
 
+/// The URLs of a list, as texts.
+pub fn texts(nodes: &NodeUrls) -> impl Iterator<Item = &str> {
+    nodes.as_slice().iter().map(Text::as_str)
+}
+
 /// The list of these URLs. A URL that is too long is left out, and so are URLs over the limit.
 pub fn node_urls(urls: Vec<String>) -> NodeUrls {
     let urls = urls.into_iter().filter_map(|url| Text::new(url).ok()).take(MAX_NODES).collect();

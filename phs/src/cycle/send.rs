@@ -10,7 +10,7 @@ use crate::stop::Stop;
 use landbridge_agent::NodeClient;
 use landbridge_agent::backoff::{Backoff, chance};
 use landbridge_agent::failover::{Failover, NextAttempt};
-use landbridge_wire::bounded::Text;
+use landbridge_wire::nodes::texts;
 use landbridge_wire::upload::{Hello, Offer, Receipt, Upload, Wanted};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -92,7 +92,7 @@ impl Sender {
 impl UploadApi for Sender {
     fn hello(&mut self, hello: &Hello) -> Result<Receipt, PhsError> {
         let receipt: Receipt = self.post("/v1/upload/hello", hello, HELLO_WAITS)?;
-        self.client.nodes().learn(receipt.nodes.as_slice().iter().map(Text::as_str));
+        self.client.nodes().learn(texts(&receipt.nodes));
         Ok(receipt)
     }
 
