@@ -26,8 +26,8 @@ use uuid::Uuid;
 
 /// Limit on the counters in memory. The oldest is forgotten first. A counter is about 100 bytes, so all are about 1 MB.
 const IN_MEMORY: usize = 10_000;
-/// Accounts whose charges wait in memory for a database that can be written: with so many no agent is asked any more. The
-/// 4,096 sign-ins that agents may have by then fit below [`IN_MEMORY`].
+/// Limit on the accounts whose charges wait in memory until the database can be written. At the limit no agent is asked. The
+/// 4,096 sign-ins that agents have at most by then fit below [`IN_MEMORY`].
 const UNWRITTEN: usize = 5_000;
 /// Writes between two deletions of old counters.
 const PRUNE_EVERY: u64 = 1000;
@@ -177,18 +177,19 @@ impl Counters {
     }
 
     /// Reserves binds in AD's budget before an agent is asked, where other nodes may serve the same database. On a file the
-    /// turn of the account suffices.
+    /// turn of the account suffices. The question begins now, or at `now` if that is later: a caller may have waited.
     pub(super) fn reserve(
         &self,
         facts: &Facts,
         about: About,
         now: i64,
     ) -> Result<(Reserving, Option<Reserved>), StoreError> {
+        let made_at = unix_now();
+        let now = now.max(made_at);
         let is_needed = self.store.is_shared() && reserving(facts, None, about, now) != Reserving::NotNeeded;
         if !is_needed {
             return Ok((Reserving::NotNeeded, None));
         }
-        let made_at = unix_now();
         let outcome = self.store.write_short("sign-in-reserve", |writing| {
             let stored = ad_budget::find(writing, facts.subject.id())?;
             let outcome = reserving(facts, stored.as_ref(), about, now);

@@ -13,7 +13,6 @@ use super::parts::Inner;
 use super::queue::{Entry, QueuePlace};
 use super::turns::Turn;
 use crate::audit::Written;
-use crate::clock::unix_now;
 use landbridge_crypto::salted_digest::SaltedDigest;
 use landbridge_tenant_rules::lockout::{RefusedAt, Standing};
 use landbridge_tenant_rules::model::AuditEntry;
@@ -267,8 +266,6 @@ impl Pass {
     /// Reserves binds in AD's budget, where that is needed. False: another node was faster, and the facts must be read
     /// again.
     fn reserve(&mut self, facts: &Facts, about: About, now: i64) -> Result<bool, Box<End>> {
-        // It may have waited since it arrived, and the question begins now.
-        let now = now.max(unix_now());
         match self.inner.counters.reserve(facts, about, now) {
             Ok((Reserving::NotNeeded | Reserving::Possible(_), reserved)) => {
                 self.reserved = reserved;
