@@ -277,7 +277,7 @@ impl Credential {
     }
 }
 
-/// Whether an application may have this name: 1 to 64 letters, digits, `-`, `_` and `.`.
+/// Whether an application or a node may have this name: 1 to 64 letters, digits, `-`, `_` and `.`.
 pub fn is_valid_name(text: &str) -> bool {
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     (1..=64).contains(&text.len()) && text.chars().all(plain)

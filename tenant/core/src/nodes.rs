@@ -17,7 +17,6 @@ use crate::issuer::Issuer;
 use crate::lock::lock;
 use landbridge_tenant_rules::model::SigninPolicy;
 use landbridge_tenant_store::StoreError;
-use landbridge_tenant_store::tables::nodes::Node;
 use landbridge_tenant_store::tables::{agents, domains, group_policies, nodes};
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -232,10 +231,5 @@ impl Nodes {
             tracing::error!(%error, "the keys that sign tokens cannot be read");
         }
         Ok(())
-    }
-
-    /// All nodes. Blocks.
-    pub fn all(&self) -> Result<Vec<Node>, StoreError> {
-        self.0.parts.store.read(nodes::all)
     }
 }

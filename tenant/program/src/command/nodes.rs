@@ -11,19 +11,21 @@ use super::table::aligned;
 use crate::config::{Config, TenantUrl};
 use crate::error::TenantError;
 use crate::{keys, node};
-use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use landbridge_crypto::envelope::bundle::{BundleKey, BundlePublic, MAX_BUNDLE};
 use landbridge_crypto::fingerprint::of_public_key;
 use landbridge_crypto::seal::{SealKey, SealKeys};
+use landbridge_crypto::sha_256::sha_256;
 use landbridge_host::clock_text::utc;
 use landbridge_host::key_file;
 use landbridge_host::key_file::{KeySource, own_uid};
+use landbridge_tenant_core::applications::is_valid_name;
 use landbridge_tenant_core::clock::unix_now;
 use landbridge_tenant_store::tables::audit;
-use landbridge_tenant_store::tables::nodes::{self, MOST, Node};
+use landbridge_tenant_store::tables::nodes::{self, Node};
 use landbridge_tenant_store::{Location, Store, Writing};
+use landbridge_wire::nodes::MAX_NODES;
 use serde::{Deserialize, Serialize};
 use std::io::Read as _;
 use std::path::Path;
@@ -177,13 +179,13 @@ fn add(config: &Config, (name, url): (&str, &str), key: &str, file: &Path) -> Re
             .into_iter()
             .filter(|node| node.name != name || node.invited_until.is_none())
             .collect();
-        if others.len() >= MOST {
-            return Ok(Err(format!("the tenant has {MOST} nodes, and can have no more")));
+        if others.len() >= MAX_NODES {
+            return Ok(Err(format!("the tenant has {MAX_NODES} nodes, and can have no more")));
         }
         if others.iter().any(|node| node.name == name || node.url == url.as_str()) {
             return Ok(Err("a node has this name or this URL already".to_owned()));
         }
-        nodes::invite(writing, id, (name, url.as_str()), (&sum(&bundle), now + INVITATION), now)?;
+        nodes::invite(writing, id, (name, url.as_str()), (&sha_256(&bundle), now + INVITATION), now)?;
         let detail = format!("{}, key {fingerprint}", url.as_str());
         audit::append(writing, now, &actor(), "node-added", name, &detail)?;
         Ok(Ok(()))
@@ -258,7 +260,7 @@ fn join(config_file: &Path, file: &Path, key_file: &Path) -> Result<String, Tena
     }
     let now = unix_now();
     let joined = store.write("node-join", |writing: &Writing<'_>| {
-        let joined = nodes::join(writing, id, &sum(&bundle), now)?;
+        let joined = nodes::join(writing, id, &sha_256(&bundle), now)?;
         if joined {
             audit::append(writing, now, &actor(), "node-joined", &contents.name, &contents.url)?;
         }
@@ -318,11 +320,6 @@ fn open(config: &Config) -> Result<Store, TenantError> {
     Ok(Store::open(config.location()?, keys::seal_keys(&config.seal_keys, own_uid())?)?)
 }
 
-fn is_valid_name(name: &str) -> bool {
-    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
-    (1..=64).contains(&name.len()) && name.chars().all(plain)
-}
-
 fn public_key(text: &str) -> Option<BundlePublic> {
     let bytes = URL_SAFE_NO_PAD.decode(text.trim().strip_prefix(PUBLIC)?).ok()?;
     BundlePublic::from_bytes(&bytes).ok()
@@ -335,11 +332,6 @@ fn private_key(file: &Path) -> Result<BundleKey, TenantError> {
     let key = bytes.map(Zeroizing::new).and_then(|bytes| BundleKey::from_bytes(&bytes).ok());
     let todo = "name the file that `landbridge-tenant nodes key` made";
     key.ok_or_else(|| TenantError::file(file, "it holds no key of a node", todo))
-}
-
-/// The SHA-256 of a bundle, by which its invitation is found.
-fn sum(bundle: &[u8]) -> [u8; 32] {
-    digest(&SHA256, bundle).as_ref().first_chunk().copied().unwrap_or_default()
 }
 
 fn read(file: &Path) -> Result<String, TenantError> {

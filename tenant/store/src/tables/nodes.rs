@@ -6,9 +6,6 @@ use crate::tables::changes;
 use crate::{Reading, StoreError, Writing, stamps};
 use uuid::Uuid;
 
-/// Limit on the nodes of a tenant: agents connect to each.
-pub const MOST: usize = 16;
-
 /// A node. Times are in seconds since 1970.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Node {
