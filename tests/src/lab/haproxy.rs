@@ -39,27 +39,25 @@ impl Haproxy {
 
     /// Starts it before this tenant, and waits until its health check has found the tenant.
     pub fn start(&self, tenant: &RunningTenant) -> Result<(), LabError> {
-        self.start_before(&[tenant.bound()], "check inter 200ms rise 1 fall 1")
+        self.start_before(&[tenant.bound()], "", "")
     }
 
     /// Starts it before the nodes of a tenant, each at one of these addresses for applications, and asks each for `/readyz`. A
     /// connection that a node does not accept goes to another one.
     pub fn start_before_nodes(&self, nodes: &[SocketAddr]) -> Result<(), LabError> {
-        self.start_before(nodes, "check check-ssl verify none check-send-proxy inter 200ms rise 1 fall 1")
+        let asks = "    option httpchk\n    http-check send meth GET uri /readyz ver HTTP/1.1 hdr host tenant.example.com\n";
+        self.start_before(nodes, asks, "check-ssl verify none check-send-proxy")
     }
 
-    fn start_before(&self, nodes: &[SocketAddr], check: &str) -> Result<(), LabError> {
+    /// `asks`: what a health check asks for beyond a connection, as lines of the configuration. `by`: how it connects.
+    fn start_before(&self, nodes: &[SocketAddr], asks: &str, by: &str) -> Result<(), LabError> {
         let (ip, folder) = (self.ip(), self.folder.path());
         let state = folder.join("state");
-        let asks = if check.contains("check-ssl") {
-            "    option httpchk\n    http-check send meth GET uri /readyz ver HTTP/1.1 hdr host tenant.example.com\n"
-        } else {
-            ""
-        };
-        let servers = nodes
-            .iter()
-            .enumerate()
-            .map(|(at, node)| format!("    server node{at} {node} source {ip} send-proxy-v2 {check}\n"));
+        let servers = nodes.iter().enumerate().map(|(at, node)| {
+            format!(
+                "    server node{at} {node} source {ip} send-proxy-v2 check inter 200ms rise 1 fall 1 {by}\n"
+            )
+        });
         let servers: String = servers.collect();
         let config = format!(
             "global\n    maxconn 500\n    stats socket {socket} mode 600 level admin\n\

@@ -187,16 +187,8 @@ impl RunningTenant {
         if !folder.exists() {
             certificates::write(folder, "tenant.example.com", balancer)?;
         }
-        let mut config = fs::read_to_string(self.config()).doing("read tenant.toml")?;
-        let file = |name: &str| folder.join(name).display().to_string();
-        config.push_str(&format!(
-            "[applications]\nlisten = \"{address}\"\nbalancers = [\"{balancer}\"]\ncertificate = \"{}\"\nkey = \"{}\"\n",
-            file("dc.pem"),
-            file("dc.key")
-        ));
-        fs::write(self.config(), config).doing("write tenant.toml")?;
-        self.stop()?;
-        self.serve()?;
+        let lines = format!("listen = \"{address}\"\nbalancers = [\"{balancer}\"]");
+        self.serve_with("applications", &lines, folder)?;
         Ok(address)
     }
 
@@ -239,6 +231,12 @@ impl RunningTenant {
     fn serve_also(&self, section: &str, lines: &str) -> Result<PathBuf, LabError> {
         let folder = self.folder.path().join(section);
         certificates::write(&folder, "tenant.example.com", self.address.ip())?;
+        self.serve_with(section, lines, &folder)?;
+        Ok(folder.join("ca.pem"))
+    }
+
+    /// Serves again with a further section of the configuration, and the certificate in `folder` for it.
+    fn serve_with(&self, section: &str, lines: &str, folder: &Path) -> Result<(), LabError> {
         let mut config = fs::read_to_string(self.config()).doing("read tenant.toml")?;
         let file = |name: &str| folder.join(name).display().to_string();
         config.push_str(&format!(
@@ -248,8 +246,7 @@ impl RunningTenant {
         ));
         fs::write(self.config(), config).doing("write tenant.toml")?;
         self.stop()?;
-        self.serve()?;
-        Ok(folder.join("ca.pem"))
+        self.serve()
     }
 
     /// A credential for a new application that reads by LDAP; the flags say who is assigned and what it sees.

@@ -125,7 +125,7 @@ impl Rates {
         if let Some(store) = &self.shared
             && let Err(error) = store.write_short("rate-forget", |writing| app_rates::remove(writing, app))
         {
-            // The row is small, and is used by nobody.
+            // The row is small, and nothing reads it any more.
             tracing::warn!(%error, "the rate of a revoked application could not be deleted");
         }
     }

@@ -14,7 +14,7 @@ use landbridge_wire::upload::Record;
 use tokio::sync::Semaphore;
 
 const USER: &str = "CORP\\user1";
-const NOBODY: &str = "CORP\\nobody";
+const UNKNOWN: &str = "CORP\\nobody";
 /// Seconds after which nothing of an earlier round counts any more.
 const ROUND: i64 = 10_000;
 
@@ -183,7 +183,7 @@ fn racing_nodes_never_send_ad_more_than_its_budget_and_charge_what_they_sent() {
 #[test]
 fn wrong_passwords_in_turns_at_both_nodes_lock_after_as_many_as_at_one() {
     for policy in [SigninPolicy::Phs, SigninPolicy::Pta] {
-        for name in [USER, NOBODY] {
+        for name in [USER, UNKNOWN] {
             let Some(nodes) = nodes(policy, 10, false) else { return };
             let locked_after = (0..20).position(|n| {
                 let verdict = nodes.at(n % 2, name, &format!("wrong{n}"), NOW);
@@ -201,7 +201,7 @@ fn wrong_passwords_in_turns_at_both_nodes_lock_after_as_many_as_at_one() {
 fn an_unknown_name_leaves_the_rows_that_an_account_leaves() {
     let Some(nodes) = nodes(SigninPolicy::Pta, 10, false) else { return };
     for n in 0..7 {
-        for name in [USER, NOBODY] {
+        for name in [USER, UNKNOWN] {
             nodes.at(n % 2, name, &format!("wrong{n}"), NOW);
         }
     }
@@ -282,7 +282,7 @@ fn a_reservation_that_cannot_be_written_asks_no_agent() {
     let Some(nodes) = nodes(SigninPolicy::Pta, 10, false) else { return };
     let broken = "ALTER TABLE ad_budget ADD CONSTRAINT broken CHECK (known < 0)";
     nodes.tenant.store.write("test", |writing| writing.raw_commands(broken)).unwrap();
-    for name in [USER, NOBODY] {
+    for name in [USER, UNKNOWN] {
         let verdict = nodes.at(0, name, "right1", NOW);
         assert_eq!(verdict, Verdict::Unavailable(Unavailable::Storage), "{name}");
     }
