@@ -13,7 +13,7 @@ use landbridge_tenant_rules::model::{Object, is_removed};
 use landbridge_tenant_rules::names::{Whose, folded};
 use landbridge_tenant_store::Reading;
 use landbridge_tenant_store::StoreError;
-use landbridge_tenant_store::tables::{attributes, blocks, changes, domains, names, objects};
+use landbridge_tenant_store::tables::{attributes, blocks, domains, names, objects};
 use landbridge_wire::upload::Kind;
 use uuid::Uuid;
 
@@ -99,14 +99,13 @@ pub(super) fn block(actor: &Actor<'_>, name: &str, block: bool) -> Result<AdminR
                 (changed, "user-blocked", "is blocked: it signs in by no road until `users unblock`")
             }
             (true | false, _) => {
-                (blocks::remove(writing, object)?, "user-unblocked", "is not blocked any more")
+                (blocks::remove(writing, object, actor.now)?, "user-unblocked", "is not blocked any more")
             }
         };
         if block {
             end_all_of(writing, (object, None), (&actor.name, Ending::Administrator), actor.now)?;
         }
         if changed {
-            changes::note_object(writing, object, actor.now)?;
             actor.audit(writing, action, &object.to_string(), "")?;
         }
         let before = if changed { "" } else { " (as before)" };

@@ -395,7 +395,7 @@ fn no_agent_is_asked_about_a_wrong_password_a_blocked_account_or_against_the_pol
     let block = |writing: &Writing<'_>| blocks::add(writing, bench.tenant.domain, object(1), 0);
     bench.tenant.store.write("test", block).unwrap();
     assert!(is_refused(&bench.changes(OLD, changed.clone())));
-    let unblock = |writing: &Writing<'_>| blocks::remove(writing, object(1));
+    let unblock = |writing: &Writing<'_>| blocks::remove(writing, object(1), 0);
     bench.tenant.store.write("test", unblock).unwrap();
     bench.tenant.sends(vec![with(1, vec![written(9, AttributeValue::AdminCount(Some(1)))])]);
     assert!(is_refused(&bench.changes(OLD, changed.clone())));

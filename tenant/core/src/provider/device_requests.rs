@@ -295,13 +295,14 @@ impl Provider {
         let DeviceAnswer::Allowed { object, session } = answer else {
             return Ok(Err(NoDeviceGrant::Refused));
         };
-        let Some(found) = self.person_of(writing, client, session, now)? else {
+        let found = self.session_with_claims(writing, client, (session, &request.scopes), now)?;
+        let Some((session, claims)) = found else {
             let actor = format!("app {}", client.app.name);
             audit::append(writing, now, &actor, "grant-ended", &object.to_string(), MAY_NOT_GO_ON)?;
             return Ok(Err(NoGrant::Over.into()));
         };
         let grant = NewRow { id: request.id, scopes: request.scopes.clone(), nonce: None, hash: *hash };
-        self.begin_grant(writing, client, grant, found, now).map(Ok)
+        self.begin_grant(writing, client, grant, &session, now).map(|grant| Ok((grant, claims)))
     }
 
     /// The client of a request, if it is not revoked and its devices may sign in.

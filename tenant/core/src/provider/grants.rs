@@ -12,10 +12,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use landbridge_crypto::bearer::{BearerSecret, same};
 use landbridge_crypto::sha_256::sha_256;
-use landbridge_tenant_store::facts::KnownAccount;
 use landbridge_tenant_store::tables::grants::{self, Grant};
 use landbridge_tenant_store::tables::web_sessions::{self, WebSession};
-use landbridge_tenant_store::tables::{audit, logout_notices, spent};
+use landbridge_tenant_store::tables::{audit, changes, logout_notices, spent};
 use landbridge_tenant_store::{Reading, StoreError, Writing};
 use serde_json::{Map, Value};
 use std::net::IpAddr;
@@ -78,8 +77,19 @@ pub struct Granted {
     pub refresh: Option<Zeroizing<String>>,
 }
 
+/// What an application learns of a person, by name.
+pub(super) type Claims = Map<String, Value>;
+
 /// A grant, and the claims of its person for its scopes.
-pub(super) type GrantWithClaims = (Grant, Map<String, Value>);
+pub(super) type GrantWithClaims = (Grant, Claims);
+
+/// What was read of a person who may go on, before the transaction that redeems the code.
+struct Before {
+    /// The number of the last change of the directory and of the applications.
+    change: i64,
+    session: WebSession,
+    claims: Claims,
+}
 
 /// What a new grant does not have of its client and session.
 pub(super) struct NewRow {
@@ -214,26 +224,36 @@ impl Provider {
             let Some(client) = self.clients.with_id(reading, grant.app)? else {
                 return Ok(Err(NoGrant::Over));
             };
-            let Some((_, person)) = self.person_of(reading, &client, grant.session, now)? else {
-                return Ok(Err(NoGrant::Over));
-            };
-            self.claims_in(reading, &client, &person, &grant.scopes).map(Ok)
+            let found = self.session_with_claims(reading, &client, (grant.session, &grant.scopes), now)?;
+            Ok(found.map(|(_, claims)| claims).ok_or(NoGrant::Over))
         })?
     }
 
-    /// The session of a grant, and the account of the person, who may go on at this client; none: the person may not.
-    pub(super) fn person_of(
+    /// The claims of the person of a session for these scopes; none: the person may not go on at this client.
+    fn claims_of(
         &self,
         reading: &Reading<'_>,
         client: &Client,
-        session: Uuid,
+        (session, scopes): (&WebSession, &str),
         now: i64,
-    ) -> Result<Option<(WebSession, Box<KnownAccount>)>, StoreError> {
+    ) -> Result<Option<Claims>, StoreError> {
+        match self.standing_in(reading, session, Some(client), now)? {
+            Standing::Good(person) => self.claims_in(reading, client, &person, scopes).map(Some),
+            Standing::Over | Standing::NotAssigned => Ok(None),
+        }
+    }
+
+    /// The session with this id and the claims of its person; none: the session has ended, or the person may not go on.
+    pub(super) fn session_with_claims(
+        &self,
+        reading: &Reading<'_>,
+        client: &Client,
+        (session, scopes): (Uuid, &str),
+        now: i64,
+    ) -> Result<Option<(WebSession, Claims)>, StoreError> {
         let Some(session) = web_sessions::named(reading, session)? else { return Ok(None) };
-        Ok(match self.standing_in(reading, &session, Some(client), now)? {
-            Standing::Good(person) => Some((session, person)),
-            Standing::Over | Standing::NotAssigned => None,
-        })
+        let claims = self.claims_of(reading, client, (&session, scopes), now)?;
+        Ok(claims.map(|claims| (session, claims)))
     }
 
     /// The grant of the code that `shown` is, if the code is of this client, was not used before, and `fits`. All of it is one
@@ -249,8 +269,9 @@ impl Provider {
             // A refresh token in the place of a code ends its grant.
             return self.next(client, shown, now, |_| false);
         };
-        // What needs no row is decided before other writers wait.
-        let does_fit = fits(&code);
+        // What is decided and read here keeps no other writer waiting.
+        let does_fit = code.app == client.app.id && fits(&code);
+        let before = if does_fit { self.before(client, &code, now)? } else { None };
         let next = BearerSecret::generate();
         let actor = format!("app {}", client.app.name);
         let redeemed = self.store.write_short("grant", |writing| {
@@ -278,8 +299,14 @@ impl Provider {
                 }
                 return Ok(Err(NoGrant::NotGood));
             }
-            // 3. The person.
-            let Standing::Good(person) = self.standing_in(writing, &session, Some(client), now)? else {
+            // 3. The person, as read before if nothing has changed since.
+            let claims = match &before {
+                Some(before) if before.session == session && before.change == changes::last(writing)?.any => {
+                    Some(before.claims.clone())
+                }
+                Some(_) | None => self.claims_of(writing, client, (&session, &code.scopes), now)?,
+            };
+            let Some(claims) = claims else {
                 note_end(MAY_NOT_GO_ON)?;
                 return Ok(Err(NoGrant::Over));
             };
@@ -294,21 +321,30 @@ impl Provider {
                 nonce: code.nonce.clone(),
                 hash: next.hash(),
             };
-            self.begin_grant(writing, client, grant, (session, person), now).map(Ok)
+            self.begin_grant(writing, client, grant, &session, now).map(|grant| Ok((grant, claims)))
         })?;
         Ok(self.granted(redeemed?, &next, now))
     }
 
-    /// Stores a grant in the session of a person who may go on. Returns it with the person's claims.
+    /// Reads the person of a code; none: the session has ended, or the person may not go on.
+    fn before(&self, client: &Client, code: &Code, now: i64) -> Result<Option<Before>, StoreError> {
+        self.store.read(|reading| {
+            let change = changes::last(reading)?.any;
+            let found = self.session_with_claims(reading, client, (code.session, &code.scopes), now)?;
+            Ok(found.map(|(session, claims)| Before { change, session, claims }))
+        })
+    }
+
+    /// Stores a grant in the session of a person who may go on.
     pub(super) fn begin_grant(
         &self,
         writing: &Writing<'_>,
         client: &Client,
         NewRow { id, scopes, nonce, hash }: NewRow,
-        (session, person): (WebSession, Box<KnownAccount>),
+        session: &WebSession,
         now: i64,
-    ) -> Result<GrantWithClaims, StoreError> {
-        let ends_at = self.end_of(&scopes, &session, now);
+    ) -> Result<Grant, StoreError> {
+        let ends_at = self.end_of(&scopes, session, now);
         let grant = Grant {
             id,
             app: client.app.id,
@@ -320,14 +356,13 @@ impl Provider {
             hash,
             ends_at,
         };
-        let claims = self.claims_in(writing, client, &person, &grant.scopes)?;
-        note_use_in(writing, &session, now)?;
+        note_use_in(writing, session, now)?;
         // A client that receives an ID token learns of the session.
         if client.oidc.back_channel.is_some() {
             logout_notices::note_client(writing, session.id, client.app.id)?;
         }
         grants::insert(writing, &grant)?;
-        Ok((grant, claims))
+        Ok(grant)
     }
 
     /// When a grant ends that is made or used now.
@@ -365,10 +400,10 @@ impl Provider {
                 return end(DOES_NOT_FIT, NoGrant::NotGood);
             }
             // 2. The person.
-            let Some((session, person)) = self.person_of(writing, client, grant.session, now)? else {
+            let found = self.session_with_claims(writing, client, (grant.session, &grant.scopes), now)?;
+            let Some((session, claims)) = found else {
                 return end(MAY_NOT_GO_ON, NoGrant::Over);
             };
-            let claims = self.claims_in(writing, client, &person, &grant.scopes)?;
             // 3. The next secret replaces this one. An application that refreshes uses the session.
             note_use_in(writing, &session, now)?;
             grants::turn(writing, id, (&hash, &next.hash()), self.end_of(&grant.scopes, &session, now))?;

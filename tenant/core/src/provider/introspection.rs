@@ -8,11 +8,12 @@
 
 use super::access_token::{self, Subject};
 use super::grants::{is_offline, parse};
+use super::sessions::Standing;
 use super::{Client, OidcKind, Provider, TOKEN};
 use landbridge_crypto::bearer::same;
 use landbridge_crypto::sha_256::sha_256;
 use landbridge_tenant_store::tables::grants::{self, Grant};
-use landbridge_tenant_store::tables::{audit, spent};
+use landbridge_tenant_store::tables::{audit, spent, web_sessions};
 use landbridge_tenant_store::{Reading, StoreError};
 use uuid::Uuid;
 
@@ -109,7 +110,8 @@ impl Provider {
         }
         let Some(client) = self.clients.with_id(reading, grant.app)? else { return Ok(None) };
         // 2. The person, who may still use the client, and is of a domain that `by` serves.
-        let Some((session, person)) = self.person_of(reading, &client, grant.session, now)? else {
+        let Some(session) = web_sessions::named(reading, grant.session)? else { return Ok(None) };
+        let Standing::Good(person) = self.standing_in(reading, &session, Some(&client), now)? else {
             return Ok(None);
         };
         if by.app.domain_rows().is_some_and(|rows| !rows.contains(&person.domain.id)) {

@@ -3,6 +3,7 @@
 //! Neighbours: the administration adds and removes; [`crate::facts`] reads it for each sign-in.
 
 use crate::engine::{OptionalRow as _, params};
+use crate::tables::changes;
 use crate::{Reading, StoreError, Writing, stamps};
 use uuid::Uuid;
 
@@ -45,10 +46,18 @@ pub fn count(reading: &Reading<'_>) -> Result<usize, StoreError> {
 /// Blocks an account. False: it was blocked before.
 pub fn add(writing: &Writing<'_>, domain: i64, object: Uuid, now: i64) -> Result<bool, StoreError> {
     let insert = "INSERT INTO blocks (object, domain, blocked_at) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING";
-    Ok(writing.execute(insert, params![object.as_bytes(), domain, now])? > 0)
+    let added = writing.execute(insert, params![object.as_bytes(), domain, now])? > 0;
+    if added {
+        changes::note_object(writing, object, now)?;
+    }
+    Ok(added)
 }
 
 /// Ends the block of an account. False: it was not blocked.
-pub fn remove(writing: &Writing<'_>, object: Uuid) -> Result<bool, StoreError> {
-    Ok(writing.execute("DELETE FROM blocks WHERE object = ?1", [object.as_bytes()])? > 0)
+pub fn remove(writing: &Writing<'_>, object: Uuid, now: i64) -> Result<bool, StoreError> {
+    let removed = writing.execute("DELETE FROM blocks WHERE object = ?1", [object.as_bytes()])? > 0;
+    if removed {
+        changes::note_object(writing, object, now)?;
+    }
+    Ok(removed)
 }

@@ -123,9 +123,9 @@ impl World {
                 .tenant
                 .store
                 .write("test", |writing| {
-                    landbridge_tenant_store::tables::blocks::add(writing, 1, object(*account), NOW)?;
-                    changes::note_object(writing, object(*account), NOW)
+                    landbridge_tenant_store::tables::blocks::add(writing, 1, object(*account), NOW)
                 })
+                .map(drop)
                 .unwrap(),
             Change::Erase => {
                 let due = |writing: &landbridge_tenant_store::Writing<'_>| {

@@ -175,9 +175,49 @@ fn what_ends_between_a_code_and_its_redemption_counts() {
     assert!(block(&bench));
     assert!(is_over(bench.redeem(&client, &code, NOW)));
     assert_eq!(bench.audited("grant-ended"), ["app wiki: the person may not go on"]);
-    let free = |writing: &landbridge_tenant_store::Writing<'_>| blocks::remove(writing, object(1));
+    let free = |writing: &landbridge_tenant_store::Writing<'_>| blocks::remove(writing, object(1), NOW);
     assert!(bench.tenant.store.write("test", free).unwrap());
     assert!(is_not_good(bench.redeem(&client, &code, NOW)));
+}
+
+/// The redemption reads the person before its transaction, which waits for the other writer here.
+#[test]
+fn what_is_changed_while_a_redemption_waits_for_another_writer_counts() {
+    type Change = fn(&landbridge_tenant_store::Writing<'_>, i64, &Client) -> Result<(), StoreError>;
+    let cases: [(&str, Change); 3] = [
+        ("the account is blocked", |writing, domain, _| {
+            blocks::add(writing, domain, object(1), NOW).map(drop)
+        }),
+        ("the application is not assigned any more", |writing, _, client| {
+            apps::set_everybody(writing, client.app.id, false)
+        }),
+        ("the session belongs to another password", |writing, _, _| {
+            let sql = "UPDATE web_sessions SET password_set = 1";
+            writing.raw_execute(sql, &[]).map(drop)
+        }),
+    ];
+    for (what, change) in cases {
+        let bench = Bench::new();
+        let client = bench.client("wiki");
+        let (session, _) = bench.session(1, NOW);
+        let code = bench.code(&session, &client, "openid", NOW);
+        let (begun, has_begun) = std::sync::mpsc::channel();
+        let outcome = std::thread::scope(|scope| {
+            scope.spawn(|| {
+                let changes = |writing: &landbridge_tenant_store::Writing<'_>| {
+                    begun.send(()).unwrap();
+                    // Time for the redemption to read what is before.
+                    std::thread::sleep(std::time::Duration::from_millis(300));
+                    change(writing, bench.tenant.domain, &client)
+                };
+                bench.tenant.store.write("test", changes).unwrap();
+            });
+            has_begun.recv().unwrap();
+            bench.redeem(&client, &code, NOW)
+        });
+        assert!(is_over(outcome), "{what}");
+        assert_eq!(count(&bench, "grants"), 0, "{what}");
+    }
 }
 
 #[test]
