@@ -84,7 +84,7 @@ pub(super) type Claims = Map<String, Value>;
 pub(super) type GrantWithClaims = (Grant, Claims);
 
 /// What was read of a person who may go on, before the transaction that redeems the code.
-struct Before {
+struct PersonRead {
     /// The number of the last change of the directory and of the applications.
     change: i64,
     session: WebSession,
@@ -271,7 +271,7 @@ impl Provider {
         };
         // What is decided and read here keeps no other writer waiting.
         let does_fit = code.app == client.app.id && fits(&code);
-        let before = if does_fit { self.before(client, &code, now)? } else { None };
+        let before = if does_fit { self.read_person(client, &code, now)? } else { None };
         let next = BearerSecret::generate();
         let actor = format!("app {}", client.app.name);
         let redeemed = self.store.write_short("grant", |writing| {
@@ -327,11 +327,11 @@ impl Provider {
     }
 
     /// Reads the person of a code; none: the session has ended, or the person may not go on.
-    fn before(&self, client: &Client, code: &Code, now: i64) -> Result<Option<Before>, StoreError> {
+    fn read_person(&self, client: &Client, code: &Code, now: i64) -> Result<Option<PersonRead>, StoreError> {
         self.store.read(|reading| {
             let change = changes::last(reading)?.any;
             let found = self.session_with_claims(reading, client, (code.session, &code.scopes), now)?;
-            Ok(found.map(|(session, claims)| Before { change, session, claims }))
+            Ok(found.map(|(session, claims)| PersonRead { change, session, claims }))
         })
     }
 
