@@ -197,6 +197,10 @@ impl Nodes {
         if seen.noted.is_none_or(|noted| noted.elapsed() >= NOTE) {
             store.write_short("node-seen", |writing| nodes::note_seen(writing, node, software, now))?;
             seen.noted = Some(Instant::now());
+            // 5. The upgrade of the tables ends when the last node of an older version is gone.
+            if let Err(error) = store.finish_upgrade() {
+                tracing::warn!(%error, "the upgrade of the tables has not ended; it is tried again");
+            }
         }
         Ok(())
     }

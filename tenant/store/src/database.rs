@@ -109,6 +109,15 @@ impl Database {
         }
     }
 
+    /// Takes away what only programs of an older version use, when no node of one is left. Returns whether it did. A file is
+    /// used by one program, which upgrades it when it opens it.
+    pub(crate) fn finish_upgrade(&self) -> Result<bool, StoreError> {
+        match self {
+            Self::File(_) => Ok(false),
+            Self::Server(server) => server.finish_upgrade(),
+        }
+    }
+
     /// Gives up what [`Self::hold`] holds.
     pub(crate) fn release(&self) {
         if let Self::Server(server) = self {

@@ -33,6 +33,7 @@
 //! - `engine/postgres/address.rs`: where a server is, and how its connections are verified
 //! - `engine/postgres/database.rs`: a database of a server: its connections, snapshots and transactions
 //! - `engine/postgres/node.rs`: what a serving process holds at a server: locks, and notices of changes
+//! - `engine/postgres/upgrade.rs`: upgrades of the tables on a server while nodes of an older version serve
 //! - `engine/postgres/dialect.rs`: placeholders and types of columns, as PostgreSQL writes them
 //! - `engine/postgres/failure.rs`: errors of PostgreSQL
 //! - `stamps.rs`: stamps and GUIDs as bytes in columns
@@ -236,6 +237,12 @@ impl Store {
     /// was lost. [`ServerTrouble::Served`]: another process serves as this node.
     pub fn hold(&self, node: Uuid) -> Result<(), StoreError> {
         self.database.hold(node)
+    }
+
+    /// Ends an upgrade of the tables on a server: takes away what only programs of an older version use, when no node of one
+    /// is left. Returns whether it did. Short if there is nothing to do.
+    pub fn finish_upgrade(&self) -> Result<bool, StoreError> {
+        self.database.finish_upgrade()
     }
 
     /// Gives up what [`Self::hold`] holds, when this process serves no more.

@@ -352,7 +352,8 @@ const STEPS: [&str; 4] = [
          invitation    BLOB,
          invited_until INTEGER,
          seen_at       INTEGER,
-         software      TEXT NOT NULL DEFAULT ''
+         software      TEXT NOT NULL DEFAULT '',
+         schema        INTEGER
      ) STRICT, WITHOUT ROWID;
      ALTER TABLE lockouts ADD COLUMN unknown_name INTEGER NOT NULL DEFAULT 0;
      CREATE INDEX lockouts_of_unknown_names ON lockouts(last_at) WHERE unknown_name = 1;

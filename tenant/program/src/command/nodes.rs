@@ -93,7 +93,18 @@ fn list(config: &Config, json: bool) -> Result<String, TenantError> {
         vec![node.name.clone(), node.url.clone(), state.to_owned(), seen, software.to_owned()]
     };
     let rows: Vec<Vec<String>> = all.iter().map(cells).collect();
-    Ok(aligned(&["NAME", "URL FOR AGENTS", "STATE", "SEEN", "VERSION"], &rows))
+    let mut text = aligned(&["NAME", "URL FOR AGENTS", "STATE", "SEEN", "VERSION"], &rows);
+    let newest = all.iter().filter_map(|node| node.schema).max();
+    let old: Vec<&str> = all
+        .iter()
+        .filter(|node| node.schema.is_some_and(|schema| Some(schema) < newest))
+        .map(|node| node.name.as_str())
+        .collect();
+    if !old.is_empty() {
+        let names = old.join(", ");
+        text += &format!("\nThe upgrade of the tables waits for nodes of an older version: {names}\n");
+    }
+    Ok(text)
 }
 
 fn shown(node: &Node, now: i64) -> Shown<'_> {

@@ -10,6 +10,7 @@ pub(crate) mod database;
 pub(crate) mod dialect;
 mod failure;
 mod node;
+mod upgrade;
 
 use super::Column;
 use super::parameter::{Parameter, Parameters};

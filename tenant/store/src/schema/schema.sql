@@ -501,5 +501,6 @@ CREATE TABLE nodes (
     invitation    BLOB,                            -- SHA-256 of the bundle that it may join with; NULL: it has joined
     invited_until INTEGER,                         -- until when; NULL: it has joined
     seen_at       INTEGER,                         -- when it served last; NULL: it never has
-    software      TEXT NOT NULL DEFAULT ''         -- and which version that was
+    software      TEXT NOT NULL DEFAULT '',        -- and which version that was
+    schema        INTEGER                          -- the version of the tables that it uses; NULL: it never has
 ) STRICT, WITHOUT ROWID;

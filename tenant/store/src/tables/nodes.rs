@@ -23,9 +23,11 @@ pub struct Node {
     pub seen_at: Option<i64>,
     /// The version that it served with; empty: it never has.
     pub software: String,
+    /// The version of the tables that it uses; none: it never has, or the database is a file.
+    pub schema: Option<i64>,
 }
 
-const COLUMNS: &str = "id, name, url, added_at, invited_until, seen_at, software";
+const COLUMNS: &str = "id, name, url, added_at, invited_until, seen_at, software, schema";
 
 fn from_row(row: &Row<'_>) -> Result<Node, StoreError> {
     Ok(Node {
@@ -36,6 +38,7 @@ fn from_row(row: &Row<'_>) -> Result<Node, StoreError> {
         invited_until: row.get(4)?,
         seen_at: row.get(5)?,
         software: row.get(6)?,
+        schema: row.get(7)?,
     })
 }
 

@@ -7,9 +7,10 @@
 use super::Session;
 use super::address::ServerAddress;
 use super::node::Held;
+use super::upgrade::{self, KNOWN, Known, LOCKED, NOTING, Versions, versions};
 use crate::engine::Connection;
 use crate::error::{ServerTrouble, StoreError};
-use crate::schema::{SCHEMA, SCHEMA_VERSION, tables};
+use crate::schema::{SCHEMA, tables};
 use crate::tables::tenant;
 use crate::{Reading, Tenant, Writing};
 use std::cell::{Cell, RefCell};
@@ -35,6 +36,9 @@ const LONG: Duration = Duration::from_secs(120);
 const FRESH: Duration = Duration::from_millis(20);
 /// How long a connection takes to be opened, over all hosts.
 const OPENING: Duration = Duration::from_secs(10);
+/// How often an upgrade is tried while others use the tables, and the pause between: they have the longest transaction's time.
+const UPGRADES: u32 = 60;
+const UPGRADE_PAUSE: Duration = Duration::from_secs(2);
 
 /// What each connection sets. A transaction that is left open, by a process that froze say, ends by itself; and the server
 /// notices within seconds that a machine is gone, so that its locks end. Over a Unix socket those three have no meaning.
@@ -54,6 +58,8 @@ pub(crate) struct ServerDatabase {
     returned: Condvar,
     /// What this process holds while it serves.
     held: Mutex<Option<Held>>,
+    /// The version of the tables that this program reads and writes, and the steps to it.
+    known: Known,
 }
 
 #[derive(Default)]
@@ -66,43 +72,99 @@ struct Sessions {
 impl ServerDatabase {
     /// Makes the tables, in one transaction. Refused if there is a tenant already.
     pub(crate) fn create(address: &ServerAddress, id: Uuid, now: i64) -> Result<(), StoreError> {
-        let database = Self::unchecked(address.clone());
+        let database = Self::unchecked(address.clone(), KNOWN);
         let trouble = database.transaction(TRANSACTION, LONG, |connection| {
             let writing = Writing::of(connection);
-            if version(&writing)?.is_some() {
+            if versions(&writing)?.is_some() {
                 return Ok(Some(ServerTrouble::AlreadyThere));
             }
             if has_tables(&writing)? {
                 return Ok(Some(ServerTrouble::OtherTransfer));
             }
             make_tables(&writing, None)?;
-            writing.execute("UPDATE schema_version SET version = ?1", [SCHEMA_VERSION])?;
+            upgrade::set(&writing, KNOWN.version)?;
             tenant::insert(&writing, id, now)?;
             Ok(None)
         })?;
         trouble.map_or(Ok(()), |trouble| Err(database.trouble(trouble)))
     }
 
-    /// Opens the database of a tenant.
+    /// Opens the database of a tenant. Adds to tables of an older version what this program needs.
     pub(crate) fn open(address: ServerAddress) -> Result<Self, StoreError> {
-        let database = Self::unchecked(address);
-        match database.read(|connection| version(&Reading::of(connection)))? {
-            Some(SCHEMA_VERSION) => Ok(database),
-            Some(found) if found > SCHEMA_VERSION => {
-                Err(database.trouble(ServerTrouble::Newer { found, known: SCHEMA_VERSION }))
+        Self::open_as(address, KNOWN)
+    }
+
+    /// The same for a program that knows these versions.
+    pub(super) fn open_as(address: ServerAddress, known: Known) -> Result<Self, StoreError> {
+        let database = Self::unchecked(address, known);
+        let found = database.read(|connection| versions(&Reading::of(connection)))?;
+        let found = found.ok_or_else(|| database.trouble(ServerTrouble::Missing))?;
+        database.check(found)?;
+        if found.tables < known.version {
+            let begin = format!("{TRANSACTION}; {LOCKED}");
+            let before =
+                database.patiently(&begin, |connection| upgrade::add(&Writing::of(connection), known))?;
+            if before.is_some_and(|before| before.tables < known.version) {
+                tracing::info!(from = found.tables, to = known.version, "the tables were upgraded");
             }
-            // PostgreSQL came with the present version: none is older.
-            Some(_) => Err(StoreError::Foreign { what: "schema version" }),
-            None => Err(database.trouble(ServerTrouble::Missing)),
         }
+        Ok(database)
+    }
+
+    /// Whether this program can use the tables. They may be of a newer version: older programs can use those as long as nothing
+    /// was taken away.
+    fn check(&self, found: Versions) -> Result<(), StoreError> {
+        let known = self.known.version;
+        if found.oldest <= known {
+            return Ok(());
+        }
+        Err(self.trouble(ServerTrouble::Newer { found: found.tables, known }))
+    }
+
+    /// Runs an upgrade. Others may use the tables meanwhile, so it tries again while one of them keeps it waiting.
+    fn patiently<T>(
+        &self,
+        begin: &str,
+        change: impl Fn(Connection<'_>) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        for _ in 1..UPGRADES {
+            match self.transaction(begin, LONG, &change) {
+                Err(StoreError::Conflict) => {}
+                Err(StoreError::Server { trouble: ServerTrouble::Slow, .. }) => {
+                    tracing::info!("an upgrade waits for others that use the tables");
+                }
+                outcome => return outcome,
+            }
+            std::thread::sleep(UPGRADE_PAUSE);
+        }
+        self.transaction(begin, LONG, change)
+    }
+
+    /// Takes away what only programs of an older version use, when no node of one is left. Returns whether it did.
+    pub(crate) fn finish_upgrade(&self) -> Result<bool, StoreError> {
+        let known = self.known;
+        let can = self.read(|connection| upgrade::can_take_away(&Reading::of(connection), known))?;
+        if !can {
+            return Ok(false);
+        }
+        let begin = format!("{TRANSACTION}; {LOCKED}");
+        let done =
+            self.transaction(&begin, LONG, |connection| upgrade::take_away(&Writing::of(connection), known))?;
+        if done {
+            tracing::info!(
+                version = known.version,
+                "no node of an older version is left: the upgrade of the tables is done"
+            );
+        }
+        Ok(done)
     }
 
     /// Makes the tables for a transfer of this tenant, or goes on with one. Until it has ended there is no tenant.
     pub(crate) fn begin_transfer(address: &ServerAddress, source: Tenant) -> Result<Self, StoreError> {
-        let database = Self::unchecked(address.clone());
+        let database = Self::unchecked(address.clone(), KNOWN);
         let trouble = database.transaction(TRANSACTION, LONG, |connection| {
             let writing = Writing::of(connection);
-            if version(&writing)?.is_some() {
+            if versions(&writing)?.is_some() {
                 return Ok(Some(ServerTrouble::AlreadyThere));
             }
             if !has_tables(&writing)? {
@@ -139,9 +201,7 @@ impl ServerDatabase {
                 writing.query_row(&sql, (), |row| row.get::<i64>(0))?;
             }
             finish(&writing)?;
-            let sql =
-                "UPDATE schema_version SET version = ?1, source_tenant = NULL, source_generation = NULL";
-            writing.execute(sql, [SCHEMA_VERSION]).map(drop)
+            upgrade::set(&writing, KNOWN.version)
         })
     }
 
@@ -153,7 +213,8 @@ impl ServerDatabase {
         })
     }
 
-    /// Holds the lock of this node. Another process that serves as the same node has it: [`ServerTrouble::Served`].
+    /// Holds the lock of this node, and notes its version. Another process that serves as the same node has the lock:
+    /// [`ServerTrouble::Served`].
     pub(crate) fn hold(&self, node: Uuid) -> Result<(), StoreError> {
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
         if held.as_ref().is_some_and(|held| held.is_for(node)) {
@@ -162,7 +223,20 @@ impl ServerDatabase {
         // The connection of before ends, and its locks with it.
         *held = None;
         *held = Held::new(self.opened()?, node)?;
-        if held.is_some() { Ok(()) } else { Err(self.trouble(ServerTrouble::Served)) }
+        if held.is_none() {
+            return Err(self.trouble(ServerTrouble::Served));
+        }
+        let begin = format!("{TRANSACTION}; {NOTING}");
+        let noted =
+            self.patiently(&begin, |connection| upgrade::note(&Writing::of(connection), node, self.known));
+        let fits = noted.and_then(|found| match found {
+            Some(found) => self.check(found),
+            None => Err(self.trouble(ServerTrouble::Missing)),
+        });
+        if fits.is_err() {
+            *held = None;
+        }
+        fits
     }
 
     /// Gives up what [`Self::hold`] holds, so that the next process of this node need not wait until the server notices.
@@ -200,8 +274,9 @@ impl ServerDatabase {
         })
     }
 
-    fn unchecked(address: ServerAddress) -> Self {
-        Self { address, sessions: Mutex::default(), returned: Condvar::new(), held: Mutex::default() }
+    fn unchecked(address: ServerAddress, known: Known) -> Self {
+        let (sessions, held) = (Mutex::default(), Mutex::default());
+        Self { address, sessions, returned: Condvar::new(), held, known }
     }
 
     /// Runs `ask` on one snapshot.
@@ -375,6 +450,7 @@ fn make_tables(writing: &Writing<'_>, source: Option<Tenant>) -> Result<(), Stor
          CREATE TABLE schema_version (
              only_row          INTEGER NOT NULL UNIQUE CHECK (only_row = 1),
              version           INTEGER,
+             oldest            INTEGER,
              source_tenant     BLOB,
              source_generation BLOB
          )",
@@ -382,15 +458,6 @@ fn make_tables(writing: &Writing<'_>, source: Option<Tenant>) -> Result<(), Stor
     writing.run_commands(SCHEMA)?;
     let sql = "INSERT INTO schema_version (only_row, source_tenant, source_generation) VALUES (1, ?1, ?2)";
     writing.execute(sql, (source.map(|tenant| tenant.id), source.map(|tenant| tenant.generation))).map(drop)
-}
-
-/// The version of the tables; none: there are none, or a transfer into them has not ended.
-fn version(reading: &Reading<'_>) -> Result<Option<i64>, StoreError> {
-    if has_tables(reading)? {
-        Ok(reading.query_row("SELECT version FROM schema_version", (), |row| row.get(0))?)
-    } else {
-        Ok(None)
-    }
 }
 
 fn has_tables(reading: &Reading<'_>) -> Result<bool, StoreError> {

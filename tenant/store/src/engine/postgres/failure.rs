@@ -38,6 +38,7 @@ impl Failure {
             "40" => Self::Conflict,
             "08" | "57" if *code != SqlState::QUERY_CANCELED => lost(),
             "57" => Self::Server(ServerTrouble::Slow),
+            "55" if *code == SqlState::LOCK_NOT_AVAILABLE => Self::Server(ServerTrouble::Slow),
             "28" => Self::Server(ServerTrouble::Refused),
             "3D" => Self::Server(ServerTrouble::NoDatabase),
             "42" if *code == SqlState::INSUFFICIENT_PRIVILEGE => Self::Server(ServerTrouble::Forbidden),
