@@ -147,9 +147,11 @@ impl PtaAgent {
         self.run_to_end(&["enroll"], Some(format!("{token}\n").as_bytes()))
     }
 
-    /// `run`, until it is killed or stopped.
+    /// `run`, until it is killed or stopped. A process that runs already is killed first.
     pub fn run(&self) -> Result<(), LabError> {
-        *self.running() = Some(Running::start(self.command(&["run"])?, None, &self.output())?);
+        let mut running = self.running();
+        drop(running.take());
+        *running = Some(Running::start(self.command(&["run"])?, None, &self.output())?);
         Ok(())
     }
 

@@ -85,6 +85,7 @@ impl Slapd {
         let mut command = self.command()?;
         command.arg("-f").arg(self.folder.path().join("slapd.conf")).args(["-d", "0", "-h"]);
         command.arg(format!("ldaps://{}/", self.address()));
+        drop(self.running.take());
         let running = self.running.insert(Running::start(command, None, &self.folder.path().join("output"))?);
         let said_in = running.said_in();
         let address = SocketAddr::new(self.address.ip(), LDAPS);

@@ -156,9 +156,10 @@ impl RunningTenant {
         self.do_run(&[&add, more].concat()).map(drop)
     }
 
-    /// Serves, and waits until it does.
+    /// Serves, and waits until it does. A process that serves already is killed first.
     pub fn serve(&self) -> Result<(), LabError> {
         let mut serving = self.serving();
+        drop(serving.take());
         let command = self.command(&["serve"])?;
         let running = serving.insert(Running::start(command, None, &self.output())?);
         let mut ended = false;
