@@ -139,6 +139,7 @@
 //! - `tests/pta/ldaps.rs`: LDAPS servers that cannot be used, and CA files in every form
 //! - `tests/pta/times.rs`: refusals are not told apart by their time
 //! - `tests/pta/two_nodes.rs`: two nodes behind a balancer, while nodes, agents and phs are killed
+//! - `tests/pta/wrong_clock.rs`: a node whose clock is wrong
 //! - `tests/pta/ldap_times.rs`: refusals by LDAP neither
 //! - `tests/pta/silence.rs`: everything that tenant and agents wrote, searched for secrets
 //! - `tests/pta/outages.rs`: agents killed and frozen, the tenant and the DC gone and back

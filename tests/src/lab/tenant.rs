@@ -433,6 +433,11 @@ impl RunningTenant {
         Ok(text.lines().filter(of).map(str::to_owned).collect())
     }
 
+    /// The whole answer to a GET of `/readyz` at the observation port.
+    pub fn readiness(&self) -> Result<String, LabError> {
+        self.observed("/readyz").doing("read whether the tenant is ready")
+    }
+
     fn health(&self) -> Option<String> {
         self.observed("/healthz").ok().filter(|answer| answer.starts_with("HTTP/1.1 200"))
     }

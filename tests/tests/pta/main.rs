@@ -20,3 +20,4 @@ mod two_nodes;
 mod verdicts;
 mod ways;
 mod windows;
+mod wrong_clock;
