@@ -88,11 +88,11 @@ async fn a_client_proves_itself_with_its_key_and_each_assertion_is_good_once() {
         assert_eq!(status, StatusCode::OK, "{what}: {}", said["error_description"]);
     }
     // 2. Once, at each endpoint; and one write.
-    let before = committed(&edge);
+    let before = committed(&edge).await;
     let one = signed(&ec, &es256, &claims());
     let (_, own) = send(&browser, &one).await;
     assert_eq!(since(&edge, &before), [("client-assertion", 1)]);
-    let before = committed(&edge);
+    let before = committed(&edge).await;
     for path in ["/token", "/introspect", "/revoke"] {
         let fields = [
             OWN,
@@ -178,7 +178,7 @@ async fn an_assertion_that_is_not_the_clients_own_for_this_issuer_and_this_momen
         ("no JWT", "x".to_owned()),
         ("dots", "..".to_owned()),
     ];
-    let before = committed(&edge);
+    let before = committed(&edge).await;
     for (what, assertion) in &forged {
         let (status, said) = send(&browser, assertion).await;
         assert_eq!((status, text(&said, "error")), (StatusCode::UNAUTHORIZED, "invalid_client"), "{what}");

@@ -17,7 +17,7 @@ async fn a_client_that_may_gets_a_token_of_its_own_that_says_nothing_of_a_person
     let (edge, _, mut browser, wiki) = served(|_| ()).await;
     let settings = AppSettings { oidc: Some(machine()), ..AppSettings::named("backup") };
     let secret = create(&edge, settings).await;
-    let before = committed(&edge);
+    let before = committed(&edge).await;
     let (status, first) = browser.token("backup", &secret, &GRANT).await;
     assert_eq!((status, &first["expires_in"]), (StatusCode::OK, &300.into()));
     let names: Vec<&String> = first.as_object().unwrap().keys().collect();

@@ -52,7 +52,7 @@ async fn a_client_knows_its_own_tokens_an_api_the_access_tokens_of_all_and_anoth
     let own = text(&own, "access_token");
     let alice = Uuid::from_u128(1).to_string();
     // 1. The client itself. Nothing is written for it.
-    let before = committed(&edge);
+    let before = committed(&edge).await;
     let said = introspect(&mut browser, "wiki", &wiki, &access).await;
     let (exp, iat) = (said["exp"].as_i64().unwrap(), said["iat"].as_i64().unwrap());
     assert_eq!(exp - iat, 300);
@@ -199,7 +199,7 @@ async fn a_client_ends_its_own_tokens_with_all_that_came_of_them_and_no_other_on
     assert_eq!(introspect(&mut browser, "mail", &mail, own).await, nothing());
     assert_eq!(introspect(&mut browser, "wiki", &wiki, own).await, nothing());
     // 3. What is no token costs no write, and has the same answer.
-    let before = committed(&edge);
+    let before = committed(&edge).await;
     for strange in ["x", "..", &format!("{}.{}", Uuid::new_v4().simple(), "A".repeat(43))] {
         assert_eq!(revoke(&mut browser, "wiki", &wiki, strange).await, StatusCode::OK);
     }

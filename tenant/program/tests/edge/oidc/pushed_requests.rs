@@ -36,7 +36,7 @@ async fn a_request_that_a_client_has_pushed_is_named_once_and_leads_through_the_
     let page = browser.get(&format!("/authorize?{}", query("openid"))).await;
     assert_eq!(page.parameter("error").as_deref(), Some("invalid_request"), "{page:?}");
     // 2. Through the page, with a wrong password on the way.
-    let before = committed(&edge);
+    let before = committed(&edge).await;
     let (status, said) = push(&mut browser, "wiki", &secret, &query("openid")).await;
     assert_eq!((status, &said["expires_in"]), (StatusCode::CREATED, &json!(60)));
     let uri = text(&said, "request_uri").to_owned();
