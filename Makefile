@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo test quick check soak upgrade bench fuzz build install clients
+.PHONY: help demo demo-nodes test quick check soak upgrade bench fuzz build install clients
 
 # Unit tests that change a file's owner or act as another user. `make quick` leaves them out for any user but root.
 NEED_ROOT := root_copies_the_keys_of_the_user_that_owns_the_database another_uid_gets_no_answer_but_no
@@ -34,6 +34,9 @@ build: ## the programs, unoptimised but for the crypto
 
 demo: install clients build ## a disposable real domain, a tenant, a phs and two agents, start to end, cleaned up after; PART=ldap or oidc for that act alone
 	@cargo run --locked --quiet --package landbridge-tests --bin demo -- $(PART)
+
+demo-nodes: install build ## two nodes on a PostgreSQL with a replica: people sign in while a node, an agent and the database are lost
+	@cargo run --locked --quiet --package landbridge-tests --bin demo -- nodes
 
 test: install clients check ## everything CI runs; TIMING=skip leaves out the trials that compare times, which a second load disturbs
 	cargo build --locked --workspace --bins --tests

@@ -11,6 +11,7 @@ pub mod address;
 pub mod application;
 pub mod browser;
 mod certificates;
+pub mod cluster;
 pub mod domain;
 pub mod dovecot;
 pub mod edits;
@@ -47,6 +48,7 @@ pub mod windows_ldap_fake;
 
 pub use application::{Answer, Application, Try, trusting};
 pub use browser::Browser;
+pub use cluster::Cluster;
 pub use domain::Domain;
 pub use error::LabError;
 pub use machine::Machine;

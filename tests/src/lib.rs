@@ -27,6 +27,7 @@
 //! - `src/lab/full_backlog.rs`: a fake of addresses that take no connection
 //! - `src/lab/protected_site.rs`: an Apache with a small web application behind mod_auth_openidc
 //! - `src/lab/browser.rs`: a real Chromium
+//! - `src/lab/cluster.rs`: a real PostgreSQL, alone or with a synchronous replica
 //! - `src/lab/haproxy.rs`: a real HAProxy before a tenant
 //! - `src/lab/lying_agent.rs`: an agent that lies, with a real identity
 //! - `src/lab/thief.rs`: a thief with a copy of an agent's disk, under ever new process names
@@ -77,6 +78,7 @@
 //! - `src/bin/demo/ldap.rs`: an act of its own, by LDAP
 //! - `src/bin/demo/oidc.rs`: an act of its own, by OpenID Connect
 //! - `src/bin/demo/agents.rs`: the last act, by agents
+//! - `src/bin/demo/nodes.rs`: `make demo-nodes`: two nodes and a database that fails over
 //! - `src/bin/bench/main.rs`: `make bench`: this project beside the alternatives, as ratios in one run
 //! - `src/bin/bench/derivations.rs`: derivations a second on one core
 //! - `ring/src/main.rs`: derivations by ring, which is kept out of the workspace

@@ -1,11 +1,13 @@
 //! `make demo`: a disposable real domain, a tenant, a phs and two pta-agents on loopback, from the first password to
-//! the last refusal; with the word `ldap` or `oidc`, the act of that name alone. Every line is a real outcome. Whatever ends this program, nothing of it is left.
+//! the last refusal; with the word `ldap` or `oidc`, the act of that name alone. With the word `nodes` it is `make demo-nodes`.
+//! Every line is a real outcome. Whatever ends this program, nothing of it is left.
 
 #![allow(clippy::print_stdout, reason = "it is all for a person to read")]
 #![allow(clippy::indexing_slicing, reason = "of JSON values, which give null for what is not there")]
 
 mod agents;
 mod ldap;
+mod nodes;
 mod oidc;
 mod scope;
 
@@ -27,7 +29,11 @@ const OUTCOME: usize = 32;
 fn main() -> ExitCode {
     let began = Instant::now();
     let mut board = Board { rows: Vec::new(), colour: std::io::stdout().is_terminal() };
-    let played = play(&mut board);
+    let played = if std::env::args().nth(1).as_deref() == Some("nodes") {
+        nodes::play(&mut board)
+    } else {
+        play(&mut board)
+    };
     board.summary();
     let seconds = began.elapsed().as_secs_f64();
     let wrong = board.rows.iter().filter(|row| !row.holds()).count();
