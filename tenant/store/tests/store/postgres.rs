@@ -128,6 +128,19 @@ fn by_tls_the_server_proves_its_name_and_the_role_its_password() {
 }
 
 #[test]
+fn a_server_of_a_cluster_that_takes_connections_and_never_answers_does_not_hide_the_others() {
+    let server = postgres::Server::shared();
+    // The kernel accepts connections, as it does for a server whose processes are frozen.
+    let frozen = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = frozen.local_addr().unwrap().port();
+    let url = server.url_by_tls("localhost").replace("@localhost:", &format!("@localhost:{port},localhost:"));
+    let password = Some(postgres::PASSWORD.as_bytes());
+    let address = ServerAddress::parse(&url, password, server.ca.as_bytes()).unwrap();
+    let at = Location::Server(Box::new(address));
+    Store::create(at, keys(), Uuid::from_u128(9), NOW).unwrap();
+}
+
+#[test]
 fn one_process_at_a_time_serves_as_a_node_and_one_does_the_chores() {
     let (at, store) = on_server();
     let (first, second) = (Uuid::new_v4(), Uuid::new_v4());

@@ -25,7 +25,8 @@ pub const CONNECTIONS: u16 = 10;
 /// A database of a PostgreSQL server, and what a connection to it needs.
 #[derive(Clone)]
 pub struct ServerAddress {
-    pub(super) config: Config,
+    /// How each server of the cluster is connected to, in the order of the URL.
+    pub(super) servers: Vec<Config>,
     pub(super) tls: MakeRustlsConnect,
     pub(super) connections: usize,
     /// The servers and the database, without user and secret.
@@ -39,7 +40,7 @@ impl ServerAddress {
     pub fn parse(url: &str, password: Option<&[u8]>, roots: &[u8]) -> Result<Self, StoreError> {
         let wrong = |what: &str| address_error(url_without_secret(url), what);
         // 1. The parts of the URL.
-        let (mut config, database) = parts(url).map_err(wrong)?;
+        let (config, database) = parts(url).map_err(wrong)?;
         // 2. TLS, or the kernel between processes of one machine.
         let all_sockets = are_sockets(&config);
         let mut store = RootCertStore::empty();
@@ -53,20 +54,19 @@ impl ServerAddress {
                 return Err(wrong("`roots` holds no certificate"));
             }
         }
-        config.ssl_mode(if all_sockets { SslMode::Disable } else { SslMode::Require });
-        // 3. What all connections share.
-        if let Some(password) = password {
-            config.password(password);
-        }
-        config.application_name("landbridge-tenant");
-        config.connect_timeout(CONNECT);
-        config.tcp_user_timeout(SILENCE);
-        config.keepalives_idle(SILENCE);
-        config.keepalives_interval(Duration::from_secs(1));
-        config.keepalives_retries(3);
-        config.target_session_attrs(TargetSessionAttrs::ReadWrite);
+        let mode = if all_sockets { SslMode::Disable } else { SslMode::Require };
+        // 3. Each server. What all connections share is the same for each.
+        let servers = (0..config.get_hosts().len()).filter_map(|at| {
+            let mut server = server(&config, at)?;
+            if let Some(password) = password {
+                server.password(password);
+            }
+            server.ssl_mode(mode);
+            Some(server)
+        });
+        let servers = servers.collect();
         let name = Arc::from(name_of(&config, &database));
-        Ok(Self { config, tls: connector(store)?, connections: usize::from(CONNECTIONS), name })
+        Ok(Self { servers, tls: connector(store)?, connections: usize::from(CONNECTIONS), name })
     }
 
     /// The servers and the database, without user and secret.
@@ -121,6 +121,37 @@ fn parts(url: &str) -> Result<(Config, String), &'static str> {
     Ok((config, database))
 }
 
+/// How one of the servers is connected to. Each has a configuration of its own, because the library's time limit ends when a
+/// server's kernel accepts the connection: one whose processes are frozen would keep the others from being tried.
+fn server(config: &Config, at: usize) -> Option<Config> {
+    let mut server = Config::new();
+    match config.get_hosts().get(at)? {
+        Host::Tcp(host) => server.host(host),
+        Host::Unix(directory) => server.host_path(directory),
+    };
+    server.port(port(config, at));
+    server.user(config.get_user()?);
+    server.dbname(config.get_dbname()?);
+    if let Some(options) = config.get_options() {
+        server.options(options);
+    }
+    server.channel_binding(config.get_channel_binding());
+    server.ssl_negotiation(config.get_ssl_negotiation());
+    server.application_name("landbridge-tenant");
+    server.connect_timeout(CONNECT);
+    server.tcp_user_timeout(SILENCE);
+    server.keepalives_idle(SILENCE);
+    server.keepalives_interval(Duration::from_secs(1));
+    server.keepalives_retries(3);
+    server.target_session_attrs(TargetSessionAttrs::ReadWrite);
+    Some(server)
+}
+
+fn port(config: &Config, at: usize) -> u16 {
+    let ports = config.get_ports();
+    ports.get(at).or(ports.first()).copied().unwrap_or(5432)
+}
+
 fn are_sockets(config: &Config) -> bool {
     config.get_hosts().iter().all(|host| matches!(host, Host::Unix(_)))
 }
@@ -137,10 +168,8 @@ fn connector(roots: RootCertStore) -> Result<MakeRustlsConnect, StoreError> {
 
 /// `postgres://host:port,host:port/database`
 fn name_of(config: &Config, database: &str) -> String {
-    let ports = config.get_ports();
-    let port = |at: usize| ports.get(at).or(ports.first()).copied().unwrap_or(5432);
     let hosts = config.get_hosts().iter().enumerate().map(|(at, host)| match host {
-        Host::Tcp(host) => format!("{host}:{}", port(at)),
+        Host::Tcp(host) => format!("{host}:{}", port(config, at)),
         Host::Unix(directory) => directory.display().to_string(),
     });
     format!("postgres://{}/{database}", hosts.collect::<Vec<_>>().join(","))

@@ -17,10 +17,13 @@ use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::future::poll_fn;
 use std::ops::Deref;
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio::sync::Notify;
-use tokio_postgres::AsyncMessage;
+use tokio_postgres::tls::MakeTlsConnect;
+use tokio_postgres::{AsyncMessage, Client, Socket};
+use tokio_postgres_rustls::MakeRustlsConnect;
 use uuid::Uuid;
 
 /// The oldest supported server, as `server_version_num` has it.
@@ -34,8 +37,8 @@ const LONG: Duration = Duration::from_secs(120);
 /// How long after an answer a connection is lent without asking whether it still works. A transaction that finds it lost
 /// runs again, but a snapshot does not.
 const FRESH: Duration = Duration::from_millis(20);
-/// How long a connection takes to be opened, over all hosts.
-const OPENING: Duration = Duration::from_secs(10);
+/// How long one server may take until a connection to it is open, and it has said whether it takes changes.
+const OPENING: Duration = Duration::from_secs(4);
 /// How often an upgrade is tried while others use the tables, and the pause between: they have the longest transaction's time.
 const UPGRADES: u32 = 60;
 const UPGRADE_PAUSE: Duration = Duration::from_secs(2);
@@ -56,11 +59,16 @@ pub(crate) struct ServerDatabase {
     address: ServerAddress,
     sessions: Mutex<Sessions>,
     returned: Condvar,
+    /// The server, by its place in the URL, that a connection was opened to last: it is tried first.
+    preferred: AtomicUsize,
     /// What this process holds while it serves.
     held: Mutex<Option<Held>>,
     /// The version of the tables that this program reads and writes, and the steps to it.
     known: Known,
 }
+
+/// The end of a connection that receives and sends.
+type Channel = tokio_postgres::Connection<Socket, <MakeRustlsConnect as MakeTlsConnect<Socket>>::Stream>;
 
 #[derive(Default)]
 struct Sessions {
@@ -275,8 +283,14 @@ impl ServerDatabase {
     }
 
     fn unchecked(address: ServerAddress, known: Known) -> Self {
-        let (sessions, held) = (Mutex::default(), Mutex::default());
-        Self { address, sessions, returned: Condvar::new(), held, known }
+        Self {
+            address,
+            sessions: Mutex::default(),
+            returned: Condvar::new(),
+            preferred: AtomicUsize::new(0),
+            held: Mutex::default(),
+            known,
+        }
     }
 
     /// Runs `ask` on one snapshot.
@@ -353,7 +367,7 @@ impl ServerDatabase {
     /// are in use when little is done.
     fn lend(&self) -> Result<Lent<'_>, StoreError> {
         let until = Instant::now() + WAIT;
-        let mut sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut sessions = self.sessions();
         loop {
             if let Some(session) = sessions.idle.pop() {
                 sessions.lent += 1;
@@ -363,7 +377,10 @@ impl ServerDatabase {
                     return Ok(lent);
                 }
                 drop(lent);
-                sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
+                // The others are to the same server: one that is silent would be waited for again with each.
+                let others = std::mem::take(&mut self.sessions().idle);
+                drop(others);
+                sessions = self.sessions();
                 continue;
             }
             if sessions.lent < self.address.connections {
@@ -383,6 +400,29 @@ impl ServerDatabase {
         }
     }
 
+    fn sessions(&self) -> MutexGuard<'_, Sessions> {
+        self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Connects to the first server that takes changes. Returns why the last one does not.
+    async fn connect(&self) -> Result<(Client, Channel), ServerTrouble> {
+        let ServerAddress { servers, tls, .. } = &self.address;
+        let preferred = self.preferred.load(Ordering::Relaxed);
+        let mut trouble = ServerTrouble::Unreachable("no server is named".to_owned());
+        let in_order = servers.iter().enumerate().cycle().skip(preferred).take(servers.len());
+        for (at, server) in in_order {
+            trouble = match tokio::time::timeout(OPENING, server.connect(tls.clone())).await {
+                Ok(Ok(both)) => {
+                    self.preferred.store(at, Ordering::Relaxed);
+                    return Ok(both);
+                }
+                Ok(Err(error)) => unconnected(&error),
+                Err(_) => ServerTrouble::Unreachable("no answer in time".to_owned()),
+            };
+        }
+        Err(trouble)
+    }
+
     /// Opens a connection, and checks that the server and the role are fit.
     fn opened(&self) -> Result<Session, StoreError> {
         let runtime = tokio::runtime::Builder::new_current_thread()
@@ -390,18 +430,11 @@ impl ServerDatabase {
             .build()
             .map_err(|why| self.trouble(ServerTrouble::Unreachable(why.kind().to_string())))?;
         // 1. The connection. Its task runs whenever the runtime does.
-        let ServerAddress { config, tls, name, .. } = &self.address;
+        let name = &self.address.name;
         let noticed = Arc::new(Notify::new());
         let notices = noticed.clone();
         let connecting = async {
-            let connected = tokio::time::timeout(OPENING, config.connect(tls.clone())).await;
-            let (client, mut connection) = match connected {
-                Ok(Ok(both)) => both,
-                Ok(Err(error)) => return Err(self.trouble(unconnected(&error))),
-                Err(_) => {
-                    return Err(self.trouble(ServerTrouble::Unreachable("no answer in time".to_owned())));
-                }
-            };
+            let (client, mut connection) = self.connect().await.map_err(|trouble| self.trouble(trouble))?;
             tokio::spawn(async move {
                 // Why it ended is in the result of the request that was under way.
                 while let Some(Ok(message)) = poll_fn(|context| connection.poll_message(context)).await {
@@ -410,7 +443,7 @@ impl ServerDatabase {
                     }
                 }
             });
-            Ok(client)
+            Ok::<_, StoreError>(client)
         };
         let client = super::block_on(&runtime, connecting)?;
         let session = Session {
@@ -507,7 +540,7 @@ impl Deref for Lent<'_> {
 
 impl Drop for Lent<'_> {
     fn drop(&mut self) {
-        let mut sessions = self.database.sessions.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut sessions = self.database.sessions();
         sessions.lent = sessions.lent.saturating_sub(1);
         // One in whose transaction a caller panicked is closed, which undoes the transaction.
         if let Some(session) = self.session.take()
