@@ -29,6 +29,7 @@
 //! - `src/lab/browser.rs`: a real Chromium
 //! - `src/lab/cluster.rs`: a real PostgreSQL, alone or with a synchronous replica
 //! - `src/lab/haproxy.rs`: a real HAProxy before a tenant
+//! - `src/lab/doors.rs`: an application that signs people in by LDAP and OpenID Connect through it
 //! - `src/lab/lying_agent.rs`: an agent that lies, with a real identity
 //! - `src/lab/thief.rs`: a thief with a copy of an agent's disk, under ever new process names
 //! - `src/lab/old_tenant.rs`: a tenant of version 0.1, as far as a phs sees it

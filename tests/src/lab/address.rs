@@ -16,7 +16,7 @@ const COUNT: u16 = 1_000;
 /// program has it on every address by chance.
 const CLAIM: u16 = 12_401;
 /// Where the lab's servers listen: DNS, KDC, endpoint mapper, LDAP and LDAPS of a DC, then the tenant's ports.
-const SERVED: [u16; 8] = [53, 88, 135, LDAP, LDAPS, TENANT, APPLICATIONS, OBSERVE];
+const SERVED: [u16; 9] = [53, 88, 135, LDAP, LDAPS, ISSUER, TENANT, APPLICATIONS, OBSERVE];
 /// The first of the IPv6 ports that go with the addresses, one for each.
 const FIRST_IPV6: u16 = 13_000;
 
@@ -27,6 +27,8 @@ pub(crate) const APPLICATIONS: u16 = 12_444;
 /// The ports of LDAP with StartTLS, and with TLS from the first byte: of a DC, and of a tenant.
 pub(crate) const LDAP: u16 = 389;
 pub(crate) const LDAPS: u16 = 636;
+/// The port of an issuer.
+pub(crate) const ISSUER: u16 = 443;
 /// The port at which a tenant can be observed.
 pub(crate) const OBSERVE: u16 = 12_464;
 

@@ -16,7 +16,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// Longer than any answer may take.
+/// Longer than any answer may take. The usual time until a client gives up.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// An application with its credential.
@@ -25,6 +25,8 @@ pub struct Application {
     tls: Arc<ClientConfig>,
     tenant: SocketAddr,
     credential: String,
+    /// How long it waits for what the tenant sends next.
+    patience: Duration,
     /// The process and the agent of a client that is none: it posts an agent's frames.
     process: Option<(Arc<ProcessKey>, uuid::Uuid)>,
 }
@@ -83,12 +85,17 @@ impl Application {
     pub fn of(tenant: &RunningTenant, name: &str) -> Result<Self, LabError> {
         let tls = trusting(&tenant.root_certificate())?;
         let credential = tenant.credential(name)?;
-        Ok(Self { tls, tenant: tenant.listen(), credential, process: None })
+        Ok(Self { tls, tenant: tenant.listen(), credential, patience: PATIENCE, process: None })
     }
 
     /// The same application at another address of the tenant, trusting this CA and no other.
     pub fn at(&self, tenant: SocketAddr, ca: &Path) -> Result<Self, LabError> {
         Ok(Self { tls: trusting(ca)?, tenant, ..self.clone() })
+    }
+
+    /// The same application, which gives up when nothing is sent to it for this long.
+    pub fn with_patience(&self, patience: Duration) -> Self {
+        Self { patience, ..self.clone() }
     }
 
     /// A client with the identity in this state directory of a phs, which posts frames as a process of its own.
@@ -98,7 +105,7 @@ impl Application {
         let tls = landbridge_agent::tls::enrolled(&identity).map_err(|why| failed("setting up TLS", why))?;
         let process = ProcessKey::generate().map_err(|why| failed("making a process key", why))?;
         let process = Some((Arc::new(process), identity.agent));
-        Ok(Self { tls, tenant: tenant.listen(), credential: String::new(), process })
+        Ok(Self { tls, tenant: tenant.listen(), credential: String::new(), patience: PATIENCE, process })
     }
 
     /// The same application with another credential.
@@ -219,8 +226,8 @@ impl<'a> Session<'a> {
         let address = self.application.tenant;
         let mut tcp = TcpStream::connect(address).doing("connect to the tenant")?;
         tcp.set_nodelay(true).doing("set up a socket")?;
-        tcp.set_read_timeout(Some(PATIENCE)).doing("set up a socket")?;
-        tcp.set_write_timeout(Some(PATIENCE)).doing("set up a socket")?;
+        tcp.set_read_timeout(Some(self.application.patience)).doing("set up a socket")?;
+        tcp.set_write_timeout(Some(self.application.patience)).doing("set up a socket")?;
         let name = ServerName::IpAddress(address.ip().into());
         let tls = ClientConnection::new(self.application.tls.clone(), name);
         let mut tls = tls.map_err(|why| failed("starting TLS", why))?;

@@ -1,6 +1,6 @@
 //! A real HAProxy before a tenant: it passes connections on as they come, TLS unread, with a PROXY header of version 2.
 
-use super::address::{Address, TENANT};
+use super::address::{Address, ISSUER, LDAPS, TENANT};
 use super::error::{Doing as _, LabError};
 use super::program::{Running, wait_until};
 use super::tenant::RunningTenant;
@@ -11,12 +11,18 @@ use std::sync::{Mutex, PoisonError};
 use tempfile::TempDir;
 
 const HAPROXY: &str = "/usr/sbin/haproxy";
+/// Asks a node whether it is ready, and how that connection is made.
+const READY: &str =
+    "    option httpchk\n    http-check send meth GET uri /readyz ver HTTP/1.1 hdr host tenant.example.com\n";
+const READY_BY: &str = "check-ssl verify none check-send-proxy";
 
 /// A balancer. Stopped when dropped.
 #[derive(Debug)]
 pub struct Haproxy {
     address: Address,
     folder: TempDir,
+    /// Further sections of the configuration.
+    further: Mutex<String>,
     running: Mutex<Option<Running>>,
 }
 
@@ -24,7 +30,7 @@ impl Haproxy {
     /// An address for a balancer, which does not run yet: the tenant has to know it first.
     pub fn claim() -> Result<Self, LabError> {
         let (address, folder) = (Address::claim()?, watchdog::folder("landbridge-haproxy-")?);
-        Ok(Self { address, folder, running: Mutex::new(None) })
+        Ok(Self { address, folder, further: Mutex::default(), running: Mutex::new(None) })
     }
 
     /// Where clients connect, and where its own connections come from.
@@ -45,27 +51,51 @@ impl Haproxy {
     /// Starts it before the nodes of a tenant, each at one of these addresses for applications, and asks each for `/readyz`. A
     /// connection that a node does not accept goes to another one.
     pub fn start_before_nodes(&self, nodes: &[SocketAddr]) -> Result<(), LabError> {
-        let asks = "    option httpchk\n    http-check send meth GET uri /readyz ver HTTP/1.1 hdr host tenant.example.com\n";
-        self.start_before(nodes, asks, "check-ssl verify none check-send-proxy")
+        self.start_before(nodes, READY, READY_BY)
     }
 
-    /// `asks`: what a health check asks for beyond a connection, as lines of the configuration. `by`: how it connects.
-    fn start_before(&self, nodes: &[SocketAddr], asks: &str, by: &str) -> Result<(), LabError> {
-        let (ip, folder) = (self.ip(), self.folder.path());
-        let state = folder.join("state");
+    /// The same, and it passes on LDAP and the issuer, at their usual ports of the nodes.
+    pub fn start_before_doors(&self, nodes: &[SocketAddr]) -> Result<(), LabError> {
+        let further: String = [LDAPS, ISSUER]
+            .into_iter()
+            .map(|port| {
+                let doors: Vec<_> = nodes.iter().map(|node| SocketAddr::new(node.ip(), port)).collect();
+                // A node says at its address for applications whether it is ready.
+                let check = nodes.first().map_or(0, SocketAddr::port);
+                self.section(&port.to_string(), port, &doors, (READY, &format!("port {check} {READY_BY}")))
+            })
+            .collect();
+        *self.further.lock().unwrap_or_else(PoisonError::into_inner) = further;
+        self.start_before_nodes(nodes)
+    }
+
+    /// A frontend at a port, and the servers behind it. `asks`: what a health check asks for beyond a connection, as lines of
+    /// the configuration. `by`: how it connects.
+    fn section(&self, name: &str, port: u16, nodes: &[SocketAddr], (asks, by): (&str, &str)) -> String {
+        let ip = self.ip();
         let servers = nodes.iter().enumerate().map(|(at, node)| {
             format!(
                 "    server node{at} {node} source {ip} send-proxy-v2 check inter 200ms rise 1 fall 1 {by}\n"
             )
         });
         let servers: String = servers.collect();
+        format!(
+            "frontend of_{name}\n    bind {ip}:{port}\n    default_backend {name}\n\
+             backend {name}\n    balance roundrobin\n    retries 3\n    option redispatch 1\n{asks}{servers}"
+        )
+    }
+
+    /// Starts it before these addresses for applications, and waits until the health check finds all of them.
+    fn start_before(&self, nodes: &[SocketAddr], asks: &str, by: &str) -> Result<(), LabError> {
+        let folder = self.folder.path();
+        let state = folder.join("state");
         let config = format!(
             "global\n    maxconn 500\n    stats socket {socket} mode 600 level admin\n\
              defaults\n    mode tcp\n    timeout connect 5s\n    timeout client 5m\n    timeout server 5m\n\
-             frontend clients\n    bind {listen}\n    default_backend tenants\n\
-             backend tenants\n    balance roundrobin\n    retries 3\n    option redispatch 1\n{asks}{servers}",
+             {tenants}{further}",
             socket = state.display(),
-            listen = self.listen(),
+            tenants = self.section("tenants", TENANT, nodes, (asks, by)),
+            further = self.further.lock().unwrap_or_else(PoisonError::into_inner),
         );
         let file = folder.join("haproxy.cfg");
         fs::write(&file, config).doing("write haproxy.cfg")?;

@@ -1,6 +1,6 @@
 //! A real `landbridge-tenant` in a folder and at an address of its own, driven by its own command line.
 
-use super::address::{APPLICATIONS, Address, LDAP, LDAPS, OBSERVE, TENANT};
+use super::address::{APPLICATIONS, Address, ISSUER, LDAP, LDAPS, OBSERVE, TENANT};
 use super::certificates;
 use super::domain::Domain;
 use super::error::{Doing as _, LabError, failed};
@@ -14,6 +14,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::{IpAddr, SocketAddr, TcpStream};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -34,8 +35,12 @@ pub struct TenantSettings {
     pub listen: Option<SocketAddr>,
     /// The balancer that all connections come through, if there is one.
     pub balancer: Option<SocketAddr>,
+    /// Where agents connect, if that is not the address that it serves at: a forwarder.
+    pub forwarder: Option<SocketAddr>,
     /// The URL of a database on a server; none: the database is a file.
     pub database: Option<String>,
+    /// How the server is reached by TLS: the CA of its certificate (PEM), and the password. None: by a socket.
+    pub database_by_tls: Option<(String, &'static str)>,
     /// Where the data goes; a folder of its own when none.
     pub data_directory: Option<PathBuf>,
     /// More flags for `domains add`.
@@ -51,7 +56,9 @@ impl Default for TenantSettings {
             lockout_threshold: 10,
             listen: None,
             balancer: None,
+            forwarder: None,
             database: None,
+            database_by_tls: None,
             data_directory: None,
             domain_flags: &[],
             programs: None,
@@ -123,15 +130,14 @@ impl RunningTenant {
         let programs = ProgramFolder::default();
         programs.set(settings.programs.as_deref());
         let serving = Mutex::new(None);
-        let listen = settings.balancer.unwrap_or(bound);
+        let listen = settings.balancer.or(settings.forwarder).unwrap_or(bound);
         let tenant = Self { programs, serving, bound, listen, observe, address, data, folder, names };
         let TenantSettings { level, lockout_threshold, .. } = settings;
         let balancers = settings
             .balancer
             .map(|balancer| format!("balancers = [\"{}\"]\n", balancer.ip()))
             .unwrap_or_default();
-        let database = settings.database.as_ref();
-        let database = database.map(|url| format!("[database]\nurl = \"{url}\"\n")).unwrap_or_default();
+        let database = tenant.database_section(settings)?;
         let config = format!(
             "url = \"https://{listen}\"\nlisten = \"{bound}\"\n{balancers}observe = \"{observe}\"\ndata_directory = \"{}\"\n\
              {database}[signin]\ngrid_milliseconds = 250\n[lockout]\nthreshold = {lockout_threshold}\nseconds = {LOCK_SECONDS}\n\
@@ -140,6 +146,21 @@ impl RunningTenant {
         );
         fs::write(tenant.config(), config).doing("write tenant.toml")?;
         Ok(tenant)
+    }
+
+    /// `[database]`, and the files that it names.
+    fn database_section(&self, settings: &TenantSettings) -> Result<String, LabError> {
+        let Some(url) = &settings.database else { return Ok(String::new()) };
+        let mut section = format!("[database]\nurl = \"{url}\"\n");
+        if let Some((ca, password)) = &settings.database_by_tls {
+            for (key, content) in [("roots", ca.as_str()), ("password_file", password)] {
+                let file = self.folder.path().join(format!("database.{key}"));
+                fs::write(&file, content).doing("write what the database needs")?;
+                fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).doing("set a mode")?;
+                section.push_str(&format!("{key} = \"{}\"\n", file.display()));
+            }
+        }
+        Ok(section)
     }
 
     /// The same, and it serves this domain already.
@@ -193,6 +214,15 @@ impl RunningTenant {
         Ok(address)
     }
 
+    /// Serves again, and LDAP and an issuer too, each by TLS at its usual port, which this balancer alone may use. The issuer is
+    /// the address of the balancer, and the certificate that in `folder`.
+    pub fn serve_doors_behind(&self, balancer: IpAddr, folder: &Path) -> Result<(), LabError> {
+        let (ip, balancers) = (self.address.ip(), format!("balancers = [\"{balancer}\"]"));
+        self.serve_with("ldap", &format!("listen = \"{ip}:{LDAPS}\"\n{balancers}"), folder)?;
+        let issuer = format!("issuer = \"https://{balancer}\"\nlisten = \"{ip}:{ISSUER}\"\n{balancers}");
+        self.serve_with("oidc", &issuer, folder)
+    }
+
     /// Serves again, and LDAP too, at the usual ports of the tenant's address, with a certificate of another CA. Programs
     /// find it under the address.
     pub fn serve_ldap(&self) -> Result<LdapServer, LabError> {
@@ -209,7 +239,7 @@ impl RunningTenant {
         // Applications of tests are on loopback, each with a CA of its own.
         fs::write(self.application_cas(), "").doing("write the CAs of applications")?;
         let lines = format!(
-            "issuer = \"{issuer}\"\nlisten = \"{ip}:443\"\nback_channel_roots = \"{}\"\n\
+            "issuer = \"{issuer}\"\nlisten = \"{ip}:{ISSUER}\"\nback_channel_roots = \"{}\"\n\
              back_channel_networks = [\"127.0.0.0/8\"]",
             self.application_cas().display()
         );
@@ -259,6 +289,14 @@ impl RunningTenant {
     /// SIGKILL.
     pub fn kill(&self) {
         drop(self.serving().take());
+    }
+
+    /// SIGSTOP or SIGCONT.
+    pub fn freeze(&self, frozen: bool) {
+        let signal = if frozen { rustix::process::Signal::STOP } else { rustix::process::Signal::CONT };
+        if let Some(running) = self.serving().as_mut() {
+            running.signal(signal);
+        }
     }
 
     /// SIGTERM, and waits for the end.
@@ -433,9 +471,11 @@ impl RunningTenant {
         Ok(text.lines().filter(of).map(str::to_owned).collect())
     }
 
-    /// The whole answer to a GET of `/readyz` at the observation port.
-    pub fn readiness(&self) -> Result<String, LabError> {
-        self.observed("/readyz").doing("read whether the tenant is ready")
+    /// Whether it is ready, and why it is not, as it says to its administrator.
+    pub fn readiness(&self) -> Result<(bool, String), LabError> {
+        let answer = self.observed("/readyz").doing("read whether the tenant is ready")?;
+        let body = answer.split_once("\r\n\r\n").map_or("", |(_, body)| body);
+        Ok((answer.starts_with("HTTP/1.1 200"), body.to_owned()))
     }
 
     fn health(&self) -> Option<String> {
