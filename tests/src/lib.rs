@@ -141,7 +141,10 @@
 //! - `tests/pta/kills.rs`: forty agents, of which one dies every two seconds
 //! - `tests/pta/ldaps.rs`: LDAPS servers that cannot be used, and CA files in every form
 //! - `tests/pta/times.rs`: refusals are not told apart by their time
-//! - `tests/pta/two_nodes.rs`: two nodes behind a balancer, while nodes, agents and phs are killed
+//! - `tests/pta/cluster.rs`: two nodes behind a balancer, with a replicated database, agents and phs
+//! - `tests/pta/two_nodes.rs`: sign-ins at two nodes, while nodes, agents, phs and the database are killed
+//! - `tests/pta/lost_parts.rs`: nodes that are frozen or cut off, and a database that is
+//! - `tests/pta/guesses_at_nodes.rs`: wrong passwords at two nodes, and what AD counts of them
 //! - `tests/pta/wrong_clock.rs`: a node whose clock is wrong
 //! - `tests/pta/ldap_times.rs`: refusals by LDAP neither
 //! - `tests/pta/silence.rs`: everything that tenant and agents wrote, searched for secrets

@@ -3,12 +3,15 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::print_stdout)]
 
 mod attacks;
+mod cluster;
 mod copied;
+mod guesses_at_nodes;
 mod joined;
 mod kills;
 mod ldap_times;
 mod ldaps;
 mod lockout;
+mod lost_parts;
 mod lying_tenant;
 mod nodes;
 mod outages;

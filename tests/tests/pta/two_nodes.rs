@@ -1,93 +1,28 @@
-//! A tenant of two real nodes on a real PostgreSQL, behind a real HAProxy: people sign in while processes are killed.
+//! A tenant of two real nodes on a real PostgreSQL, behind a real HAProxy: people sign in while processes are killed, the
+//! primary of the database among them, whose synchronous replica is promoted then.
 //! `LANDBRIDGE_SEED=n` kills in the same order again; `LANDBRIDGE_SOAK=1` goes on for ten minutes.
 
-use landbridge_pta_agent::status::Status;
-use landbridge_tenant_fixture::postgres;
-use landbridge_tests::lab::haproxy::Haproxy;
+use crate::cluster::Cluster;
 use landbridge_tests::lab::program::wait_until;
 use landbridge_tests::lab::trial::{Draw, seed, size};
-use landbridge_tests::lab::{
-    Application, Domain, Person, Phs, PhsSettings, Population, PtaAgent, PtaSettings, RunningTenant,
-    TenantSettings, Try, person,
-};
+use landbridge_tests::lab::{Application, Door, DoorClient, Ended, Person, Try, person};
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 /// People of the domain. The last ones type wrong passwords.
 const PEOPLE: u32 = 50;
 const WRONG: u32 = 10;
-/// Clients that sign people in at the same time.
+/// What is killed.
+const KINDS: [&str; 6] =
+    ["the first node", "the second node", "an agent", "an agent", "phs", "the database's primary"];
+/// Clients that sign people in by the API at the same time. One more does by LDAP, and one by OpenID Connect.
 const CLIENTS: u32 = 4;
 /// Time until what was killed runs again.
 const GONE: Duration = Duration::from_secs(2);
 /// A client tries a sign-in that was lost again and again for this long: a node that is gone is found, and an agent asked
 /// again, within seconds.
 const PATIENCE: Duration = Duration::from_secs(20);
-
-struct Stage {
-    agents: Vec<PtaAgent>,
-    phs: Phs,
-    nodes: [RunningTenant; 2],
-    /// By way of the balancer, and at each node itself.
-    app: Application,
-    at_nodes: [Application; 2],
-    haproxy: Haproxy,
-    domain: Domain,
-    _certificate: tempfile::TempDir,
-}
-
-impl Stage {
-    fn new() -> Self {
-        let domain = Domain::start(Population::of(PEOPLE)).unwrap();
-        let settings = || TenantSettings { lockout_threshold: 1000, ..TenantSettings::default() };
-        let database = Some(postgres::database_url());
-        let of_server = || TenantSettings { database: database.clone(), ..settings() };
-        // 1. The nodes, and the balancer before their addresses for applications.
-        let first = RunningTenant::start_for(&domain, &of_server()).unwrap();
-        // The tenant's CA signs for the host of the first node, or for names below it.
-        let at = first.bound();
-        let listen = Some(SocketAddr::new(at.ip(), at.port() + 100));
-        let second = first.start_node("second", &TenantSettings { listen, ..of_server() }).unwrap();
-        let (haproxy, certificate) = (Haproxy::claim().unwrap(), tempfile::tempdir().unwrap());
-        let folder = certificate.path().join("applications");
-        let behind = |node: &RunningTenant| node.serve_applications_behind(haproxy.ip(), &folder).unwrap();
-        let addresses = [behind(&first), behind(&second)];
-        haproxy.start_before_nodes(&addresses).unwrap();
-        // 2. phs and two agents, which enrol at the first node.
-        let phs = Phs::install(&PhsSettings::for_domain(&domain, "entra")).unwrap();
-        phs.join(&first).unwrap();
-        phs.once(&[]).unwrap().expect_code(0);
-        first.set_policy("pta").unwrap().expect_code(0);
-        let defence = "failed_binds_per_minute = 100000".to_owned();
-        let settings = PtaSettings { defence, ..PtaSettings::for_domain(&domain) };
-        let agents = (0..2).map(|_| PtaAgent::start(&settings, &first).unwrap()).collect();
-        // 3. An application: its credential is good at each address.
-        let at_first = Application::of(&first, "two-nodes").unwrap();
-        let at_second = at_first.at(second.bound(), &second.root_certificate()).unwrap();
-        let app = at_first.at(haproxy.listen(), &folder.join("ca.pem")).unwrap();
-        let (nodes, at_nodes) = ([first, second], [at_first, at_second]);
-        let stage = Self { agents, phs, nodes, app, at_nodes, haproxy, domain, _certificate: certificate };
-        stage.wait_for_all();
-        stage
-    }
-
-    /// Each agent is connected to each node.
-    #[track_caller]
-    fn wait_for_all(&self) {
-        for agent in &self.agents {
-            let connected = || {
-                let status: Option<Status> = landbridge_agent::status::read(&agent.state());
-                status.map_or(0, |status| status.nodes.values().filter(|node| node.connected).count())
-            };
-            let said = || connected().to_string();
-            wait_until("an agent to be connected to both nodes", 60, || connected() == 2, said).unwrap();
-        }
-        let up = || self.haproxy.nodes_up() == 2;
-        wait_until("the balancer to find both nodes", 30, up, String::new).unwrap();
-    }
-}
 
 /// What the clients have seen.
 #[derive(Default)]
@@ -102,7 +37,13 @@ struct Seen {
 
 /// Signs people in until `done`. A right password is never refused and a wrong one never accepted; a sign-in that was lost is
 /// tried again until it has an answer.
-fn sign_in_until(done: &AtomicBool, app: &Application, client: u32, seed: u64, seen: &Seen) {
+fn sign_in_until(
+    done: &AtomicBool,
+    client: u32,
+    seed: u64,
+    seen: &Seen,
+    mut sign_in: impl FnMut(u32, &Person, &str) -> Ended,
+) {
     let mut draw = Draw::new(seed ^ u64::from(client) << 32);
     let mut number = client << 16;
     while !done.load(Ordering::Relaxed) {
@@ -110,23 +51,20 @@ fn sign_in_until(done: &AtomicBool, app: &Application, client: u32, seed: u64, s
         let (who, is_wrong) = (person(n), n >= PEOPLE - WRONG);
         number += 1;
         let password = if is_wrong { format!("wrong {number}") } else { who.password.clone() };
-        let what = Try::from(number, &who.upn, &password);
         let began = Instant::now();
         loop {
-            match app.sign_in(&what) {
-                Ok(answer) if answer.accepted() => {
+            match sign_in(number, &who, &password) {
+                Ended::Accepted => {
                     assert!(!is_wrong, "seed {seed}: a wrong password of {} was accepted", who.sam);
                     seen.accepted.fetch_add(1, Ordering::Relaxed);
                     break;
                 }
-                Ok(answer) if answer.status == 403 => {
-                    assert!(is_wrong, "seed {seed}: {} was refused: {:?}", who.sam, answer.body);
+                Ended::Refused => {
+                    assert!(is_wrong, "seed {seed}: {} was refused", who.sam);
                     seen.refused.fetch_add(1, Ordering::Relaxed);
                     break;
                 }
-                Ok(answer) => assert_eq!(answer.status, 503, "seed {seed}: {:?}", answer.body),
-                // The connection ended without an answer.
-                Err(_) => {}
+                Ended::Lost => {}
             }
             seen.lost.fetch_add(1, Ordering::Relaxed);
             assert!(began.elapsed() < PATIENCE, "seed {seed}: {} had no answer for {PATIENCE:?}", who.sam);
@@ -137,35 +75,101 @@ fn sign_in_until(done: &AtomicBool, app: &Application, client: u32, seed: u64, s
     }
 }
 
+/// One sign-in by the API.
+fn by_api(app: &Application, number: u32, who: &Person, password: &str) -> Ended {
+    match app.sign_in(&Try::from(number, &who.upn, password)) {
+        Ok(answer) if answer.accepted() => Ended::Accepted,
+        Ok(answer) if answer.status == 403 => Ended::Refused,
+        Ok(answer) => {
+            assert_eq!(answer.status, 503, "{:?}", answer.body);
+            Ended::Lost
+        }
+        // The connection ended without an answer.
+        Err(_) => Ended::Lost,
+    }
+}
+
+/// The people whose passwords were changed: of those who type wrong ones.
+#[derive(Default)]
+struct Changed {
+    people: BTreeMap<u32, Person>,
+    count: u32,
+}
+
+impl Changed {
+    fn change(&mut self, stage: &Cluster) {
+        let mut who = person(PEOPLE - 1 - self.count % WRONG);
+        who.password = format!("Changed-{}-times-before-1", self.count);
+        self.count += 1;
+        stage.domain.set_password(&who.sam, &who.password).unwrap();
+        self.people.insert(who.index, who);
+    }
+
+    fn password_of<'a>(&'a self, who: &'a Person) -> &'a str {
+        &self.people.get(&who.index).unwrap_or(who).password
+    }
+}
+
+/// The primary is killed when phs has just sent a changed password, and the replica is promoted. Then it has a replica again.
+fn fail_over(stage: &Cluster, changed: &mut Changed) {
+    let stored = || {
+        stage.database.ask(
+            stage.primary(),
+            "SELECT md5(string_agg(encode(stamp, 'hex'), '' ORDER BY number)) FROM landbridge.digests",
+        )
+    };
+    let before = stored();
+    changed.change(stage);
+    wait_until("phs to send a changed password", 60, || stored() != before, String::new).unwrap();
+    stage.database.kill(stage.primary());
+    std::thread::sleep(GONE);
+    stage.promote();
+    stage.wait_for_locks();
+    stage.add_replica();
+}
+
 #[test]
-fn sign_ins_go_on_while_nodes_agents_and_phs_are_killed_and_all_agree_at_the_end() {
-    let stage = Stage::new();
+fn sign_ins_go_on_while_nodes_agents_phs_and_the_database_are_killed_and_all_agree_at_the_end() {
+    let stage = Cluster::new(PEOPLE, 1000, |_| ());
     let seed = seed();
-    let (seen, done) = (Seen::default(), AtomicBool::new(false));
+    let (seen, done): ([Seen; 3], _) = (Default::default(), AtomicBool::new(false));
     let began = Instant::now();
     // Each is killed once, in an order of chance; in the long form again and again.
     let (pause, lasts) =
         size((Duration::from_secs(2), Duration::ZERO), (Duration::from_secs(5), Duration::from_secs(600)));
     let mut killed: BTreeMap<&str, u32> = BTreeMap::new();
-    let mut changed: Vec<Person> = Vec::new();
+    let mut changed = Changed::default();
     let mut daemon = Some(stage.phs.run_daemon().unwrap());
     std::thread::scope(|threads| {
         for client in 1..=CLIENTS {
-            let (app, seen, done) = (&stage.app, &seen, &done);
-            threads.spawn(move || sign_in_until(done, app, client, seed, seen));
+            let (app, seen, done) = (&stage.app, &seen[0], &done);
+            threads.spawn(move || {
+                sign_in_until(done, client, seed, seen, |number, who, password| {
+                    by_api(app, number, who, password)
+                });
+            });
+        }
+        for (client, door) in [(CLIENTS + 1, Door::Ldap), (CLIENTS + 2, Door::Oidc)] {
+            let (seen, done) = (&seen[if door == Door::Ldap { 1 } else { 2 }], &done);
+            let mut doors = DoorClient::start(&stage.doors, stage.domain.folder()).unwrap();
+            threads.spawn(move || {
+                sign_in_until(done, client, seed, seen, |_, who, password| {
+                    doors.sign_in(door, &who.upn, password).unwrap()
+                });
+            });
         }
         // A panic here must end the clients as well.
         let killing = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
             let mut draw = Draw::new(seed);
-            let mut left: Vec<usize> = (0..5).collect();
+            let mut left: Vec<usize> = (0..KINDS.len()).collect();
             while !left.is_empty() {
                 std::thread::sleep(pause);
                 let which = left.swap_remove(draw.below(left.len()));
                 if left.is_empty() && began.elapsed() < lasts {
-                    left = (0..5).collect();
+                    left = (0..KINDS.len()).collect();
                 }
-                let name = ["the first node", "the second node", "an agent", "an agent", "phs"][which];
-                *killed.entry(name).or_default() += 1;
+                let at = Instant::now();
+                *killed.entry(KINDS[which]).or_default() += 1;
                 match which {
                     0 | 1 => {
                         stage.nodes[which].kill();
@@ -177,41 +181,47 @@ fn sign_ins_go_on_while_nodes_agents_and_phs_are_killed_and_all_agree_at_the_end
                         std::thread::sleep(GONE);
                         stage.agents[which - 2].run().unwrap();
                     }
-                    _ => {
-                        // A password of the people who type wrong ones changes while phs is gone.
+                    4 => {
+                        // A password changes while phs is gone.
                         drop(daemon.take());
-                        let mut who = person(PEOPLE - 1 - u32::try_from(changed.len()).unwrap() % WRONG);
-                        who.password = format!("Changed-{}-while-phs-was-gone", changed.len());
-                        stage.domain.set_password(&who.sam, &who.password).unwrap();
-                        changed.retain(|other| other.sam != who.sam);
-                        changed.push(who);
+                        changed.change(&stage);
                         std::thread::sleep(GONE);
                         daemon = Some(stage.phs.run_daemon().unwrap());
                     }
+                    _ => fail_over(&stage, &mut changed),
                 }
                 stage.wait_for_all();
+                println!("{} killed, and all back after {} ms", KINDS[which], at.elapsed().as_millis());
             }
         }));
         done.store(true, Ordering::Relaxed);
         killing.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
     });
     drop(daemon);
-    println!(
-        "seed {seed}, {} s, killed {killed:?}: {} accepted, {} refused, {} lost and tried again, {} ms at most until an answer",
-        began.elapsed().as_secs(),
-        seen.accepted.load(Ordering::Relaxed),
-        seen.refused.load(Ordering::Relaxed),
-        seen.lost.load(Ordering::Relaxed),
-        seen.longest.load(Ordering::Relaxed),
-    );
-    assert!(seen.accepted.load(Ordering::Relaxed) > 0 && seen.refused.load(Ordering::Relaxed) > 0);
+    println!("seed {seed}, {} s, killed {killed:?}", began.elapsed().as_secs());
+    for (door, seen) in ["API", "LDAP", "OpenID Connect"].iter().zip(&seen) {
+        let [accepted, refused, lost, longest] = [&seen.accepted, &seen.refused, &seen.lost, &seen.longest]
+            .map(|count| count.load(Ordering::Relaxed));
+        println!(
+            "{door}: {accepted} accepted, {refused} refused, {lost} lost and tried again, {longest} ms at most until an answer"
+        );
+        assert!(accepted > 0 && refused > 0, "{door}");
+    }
+    // Each answer that a client received is in the audit log.
+    let sum =
+        |of: fn(&Seen) -> &AtomicU32| seen.iter().map(|seen| of(seen).load(Ordering::Relaxed)).sum::<u32>();
+    let (accepted, refused) = (sum(|seen| &seen.accepted), sum(|seen| &seen.refused));
+    for (action, answers) in [("signin-accepted", accepted), ("signin-refused", refused)] {
+        let count = format!("SELECT count(*) FROM landbridge.audit WHERE action = '{action}'");
+        let entries: u32 = stage.database.ask(stage.primary(), &count).parse().unwrap();
+        assert!(entries >= answers, "seed {seed}: {entries} entries {action} for {answers} answers");
+    }
     // Tenant and domain agree, password by password, by agents and by digests, at each node.
     stage.phs.once(&[]).unwrap().expect_code(0);
     let everyone = |people: u32, number: u32| {
-        (0..people).map(move |n| (number + n, person(n))).map(|(number, who)| {
-            let changed = changed.iter().find(|other| other.sam == who.sam);
-            Try::from(number, &who.upn, changed.map_or(&who.password, |changed| &changed.password))
-        })
+        (0..people)
+            .map(move |n| (number + n, person(n)))
+            .map(|(number, who)| Try::from(number, &who.upn, changed.password_of(&who)))
     };
     let everyone = &everyone;
     // Of those who typed wrong passwords AD's budget may be spent: no agent is asked about them.
