@@ -154,7 +154,15 @@ fn a_frozen_primary(cluster: &Cluster) {
     cluster.wait_for_locks();
     cluster.database.freeze(old, false);
     wait_for_decisions(&cluster.app, "while the old primary goes on");
+    // A node that is started now finds the old primary first.
+    let second = &cluster.at_nodes[1];
+    cluster.nodes[1].kill();
+    cluster.nodes[1].serve().unwrap();
+    expect_unavailable(second, "at the old primary");
     cluster.database.kill(old);
+    wait_for_decisions(second, "at a node that was started at the old primary");
+    cluster.wait_for_all();
+    cluster.wait_for_locks();
     cluster.add_replica();
     wait_for_decisions(&cluster.app, "with a new replica");
 }
