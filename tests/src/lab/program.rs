@@ -40,11 +40,6 @@ impl ProgramFolder {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = folder.map(Path::to_path_buf);
     }
 
-    /// Whether another version's programs are set.
-    pub fn is_set(&self) -> bool {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).is_some()
-    }
-
     /// The program of this name.
     pub fn program(&self, name: &str) -> Result<PathBuf, LabError> {
         match &*self.0.lock().unwrap_or_else(PoisonError::into_inner) {

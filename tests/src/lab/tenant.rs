@@ -448,7 +448,8 @@ impl RunningTenant {
     /// Approves an agent, also to end its quarantine, without a question.
     pub fn approve(&self, agent: &str) -> Result<(), LabError> {
         // Version 0.1 does not ask.
-        let yes: &[&str] = if self.programs.is_set() { &[] } else { &["--yes"] };
+        let asks = self.do_run(&["agents", "approve", "--help"])?.stdout.contains("--yes");
+        let yes: &[&str] = if asks { &["--yes"] } else { &[] };
         self.do_run(&[&["agents", "approve", agent], yes].concat()).map(drop)
     }
 

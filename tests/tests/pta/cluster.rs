@@ -12,6 +12,7 @@ use landbridge_tests::lab::{
     TenantSettings,
 };
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 pub(crate) struct Cluster {
@@ -37,6 +38,16 @@ pub(crate) struct Cluster {
 impl Cluster {
     /// `prepare` changes the domain before phs reads it.
     pub(crate) fn new(people: u32, lockout_threshold: u32, prepare: impl FnOnce(&Domain)) -> Self {
+        Self::of_version(None, people, lockout_threshold, prepare)
+    }
+
+    /// The same, with nodes that run the programs in this folder.
+    pub(crate) fn of_version(
+        programs: Option<PathBuf>,
+        people: u32,
+        lockout_threshold: u32,
+        prepare: impl FnOnce(&Domain),
+    ) -> Self {
         let domain = Domain::start(Population::of(people)).unwrap();
         prepare(&domain);
         // 1. The database, and the ways to it.
@@ -48,6 +59,7 @@ impl Cluster {
         let settings = |node: usize| TenantSettings {
             lockout_threshold,
             database: Some(database.url_by(to_database[node].each_ref().map(|way| way.address().port()))),
+            programs: programs.clone(),
             database_by_tls: Some((database.ca.clone(), PASSWORD)),
             ..TenantSettings::default()
         };

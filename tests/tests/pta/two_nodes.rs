@@ -89,6 +89,43 @@ fn by_api(app: &Application, number: u32, who: &Person, password: &str) -> Ended
     }
 }
 
+/// Runs `meanwhile` while clients sign people in by each door. Returns what each kind of client has seen, and prints it.
+fn while_people_sign_in(stage: &Cluster, seed: u64, meanwhile: impl FnOnce()) -> [Seen; 3] {
+    let (seen, done): ([Seen; 3], _) = (Default::default(), AtomicBool::new(false));
+    std::thread::scope(|threads| {
+        for client in 1..=CLIENTS {
+            let (app, seen, done) = (&stage.app, &seen[0], &done);
+            threads.spawn(move || {
+                sign_in_until(done, client, seed, seen, |number, who, password| {
+                    by_api(app, number, who, password)
+                });
+            });
+        }
+        for (client, door) in [(CLIENTS + 1, Door::Ldap), (CLIENTS + 2, Door::Oidc)] {
+            let (seen, done) = (&seen[if door == Door::Ldap { 1 } else { 2 }], &done);
+            let mut doors = DoorClient::start(&stage.doors, stage.domain.folder()).unwrap();
+            threads.spawn(move || {
+                sign_in_until(done, client, seed, seen, |_, who, password| {
+                    doors.sign_in(door, &who.upn, password).unwrap()
+                });
+            });
+        }
+        // A panic here must end the clients as well.
+        let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(meanwhile));
+        done.store(true, Ordering::Relaxed);
+        outcome.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+    });
+    for (door, seen) in ["API", "LDAP", "OpenID Connect"].iter().zip(&seen) {
+        let [accepted, refused, lost, longest] = [&seen.accepted, &seen.refused, &seen.lost, &seen.longest]
+            .map(|count| count.load(Ordering::Relaxed));
+        println!(
+            "{door}: {accepted} accepted, {refused} refused, {lost} lost and tried again, {longest} ms at most until an answer"
+        );
+        assert!(accepted > 0 && refused > 0, "{door}");
+    }
+    seen
+}
+
 /// The people whose passwords were changed: of those who type wrong ones.
 #[derive(Default)]
 struct Changed {
@@ -132,7 +169,6 @@ fn fail_over(stage: &Cluster, changed: &mut Changed) {
 fn sign_ins_go_on_while_nodes_agents_phs_and_the_database_are_killed_and_all_agree_at_the_end() {
     let stage = Cluster::new(PEOPLE, 1000, |_| ());
     let seed = seed();
-    let (seen, done): ([Seen; 3], _) = (Default::default(), AtomicBool::new(false));
     let began = Instant::now();
     // Each is killed once, in an order of chance; in the long form again and again.
     let (pause, lasts) =
@@ -140,73 +176,43 @@ fn sign_ins_go_on_while_nodes_agents_phs_and_the_database_are_killed_and_all_agr
     let mut killed: BTreeMap<&str, u32> = BTreeMap::new();
     let mut changed = Changed::default();
     let mut daemon = Some(stage.phs.run_daemon().unwrap());
-    std::thread::scope(|threads| {
-        for client in 1..=CLIENTS {
-            let (app, seen, done) = (&stage.app, &seen[0], &done);
-            threads.spawn(move || {
-                sign_in_until(done, client, seed, seen, |number, who, password| {
-                    by_api(app, number, who, password)
-                });
-            });
-        }
-        for (client, door) in [(CLIENTS + 1, Door::Ldap), (CLIENTS + 2, Door::Oidc)] {
-            let (seen, done) = (&seen[if door == Door::Ldap { 1 } else { 2 }], &done);
-            let mut doors = DoorClient::start(&stage.doors, stage.domain.folder()).unwrap();
-            threads.spawn(move || {
-                sign_in_until(done, client, seed, seen, |_, who, password| {
-                    doors.sign_in(door, &who.upn, password).unwrap()
-                });
-            });
-        }
-        // A panic here must end the clients as well.
-        let killing = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-            let mut draw = Draw::new(seed);
-            let mut left: Vec<usize> = (0..KINDS.len()).collect();
-            while !left.is_empty() {
-                std::thread::sleep(pause);
-                let which = left.swap_remove(draw.below(left.len()));
-                if left.is_empty() && began.elapsed() < lasts {
-                    left = (0..KINDS.len()).collect();
-                }
-                let at = Instant::now();
-                *killed.entry(KINDS[which]).or_default() += 1;
-                match which {
-                    0 | 1 => {
-                        stage.nodes[which].kill();
-                        std::thread::sleep(GONE);
-                        stage.nodes[which].serve().unwrap();
-                    }
-                    2 | 3 => {
-                        stage.agents[which - 2].kill();
-                        std::thread::sleep(GONE);
-                        stage.agents[which - 2].run().unwrap();
-                    }
-                    4 => {
-                        // A password changes while phs is gone.
-                        drop(daemon.take());
-                        changed.change(&stage);
-                        std::thread::sleep(GONE);
-                        daemon = Some(stage.phs.run_daemon().unwrap());
-                    }
-                    _ => fail_over(&stage, &mut changed),
-                }
-                stage.wait_for_all();
-                println!("{} killed, and all back after {} ms", KINDS[which], at.elapsed().as_millis());
+    let seen = while_people_sign_in(&stage, seed, || {
+        let mut draw = Draw::new(seed);
+        let mut left: Vec<usize> = (0..KINDS.len()).collect();
+        while !left.is_empty() {
+            std::thread::sleep(pause);
+            let which = left.swap_remove(draw.below(left.len()));
+            if left.is_empty() && began.elapsed() < lasts {
+                left = (0..KINDS.len()).collect();
             }
-        }));
-        done.store(true, Ordering::Relaxed);
-        killing.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+            let at = Instant::now();
+            *killed.entry(KINDS[which]).or_default() += 1;
+            match which {
+                0 | 1 => {
+                    stage.nodes[which].kill();
+                    std::thread::sleep(GONE);
+                    stage.nodes[which].serve().unwrap();
+                }
+                2 | 3 => {
+                    stage.agents[which - 2].kill();
+                    std::thread::sleep(GONE);
+                    stage.agents[which - 2].run().unwrap();
+                }
+                4 => {
+                    // A password changes while phs is gone.
+                    drop(daemon.take());
+                    changed.change(&stage);
+                    std::thread::sleep(GONE);
+                    daemon = Some(stage.phs.run_daemon().unwrap());
+                }
+                _ => fail_over(&stage, &mut changed),
+            }
+            stage.wait_for_all();
+            println!("{} killed, and all back after {} ms", KINDS[which], at.elapsed().as_millis());
+        }
     });
     drop(daemon);
     println!("seed {seed}, {} s, killed {killed:?}", began.elapsed().as_secs());
-    for (door, seen) in ["API", "LDAP", "OpenID Connect"].iter().zip(&seen) {
-        let [accepted, refused, lost, longest] = [&seen.accepted, &seen.refused, &seen.lost, &seen.longest]
-            .map(|count| count.load(Ordering::Relaxed));
-        println!(
-            "{door}: {accepted} accepted, {refused} refused, {lost} lost and tried again, {longest} ms at most until an answer"
-        );
-        assert!(accepted > 0 && refused > 0, "{door}");
-    }
     // Each answer that a client received is in the audit log.
     let sum =
         |of: fn(&Seen) -> &AtomicU32| seen.iter().map(|seen| of(seen).load(Ordering::Relaxed)).sum::<u32>();
@@ -239,4 +245,32 @@ fn sign_ins_go_on_while_nodes_agents_phs_and_the_database_are_killed_and_all_agr
             }
         }
     }
+}
+
+/// `LANDBRIDGE_BEFORE` names the folder of the older version's programs.
+#[test]
+#[ignore = "needs the programs of an older version: make upgrade-nodes"]
+fn nodes_are_upgraded_one_after_the_other_while_people_sign_in() {
+    let before = std::env::var_os("LANDBRIDGE_BEFORE").expect("LANDBRIDGE_BEFORE names no folder");
+    let stage = Cluster::of_version(Some(before.into()), PEOPLE, 1000, |_| ());
+    let seed = seed();
+    let old = stage.nodes[0].run(&["--version"], None).unwrap().expect_code(0).stdout;
+    while_people_sign_in(&stage, seed, || {
+        for node in &stage.nodes {
+            std::thread::sleep(GONE);
+            node.stop().unwrap().expect_code(0);
+            node.programs.set(None);
+            node.serve().unwrap();
+            stage.wait_for_all();
+        }
+        std::thread::sleep(GONE);
+    });
+    let new = stage.nodes[0].run(&["--version"], None).unwrap().expect_code(0).stdout;
+    println!("from {} to {}", old.trim(), new.trim());
+    // Nothing is left to be done.
+    let listed = stage.nodes[0].run(&["nodes", "list"], None).unwrap().expect_code(0);
+    assert!(!listed.stdout.contains("waits for nodes"), "{listed}");
+    let versions = "SELECT version = oldest FROM landbridge.schema_version";
+    let is_done = || stage.database.ask(stage.primary(), versions);
+    wait_until("the upgrade of the tables to end", 60, || is_done() == "t", is_done).unwrap();
 }
