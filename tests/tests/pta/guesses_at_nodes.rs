@@ -4,6 +4,7 @@ use crate::cluster::Cluster;
 use landbridge_tests::lab::trial::size;
 use landbridge_tests::lab::{Answer, Person, Try, person};
 use serde_json::json;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 /// Wrong passwords in AD until it locks an account.
@@ -37,12 +38,18 @@ fn wrong_passwords_over_both_nodes_lock_no_account_and_keep_no_known_source_out(
     let (even, odd): (Vec<_>, Vec<_>) =
         tries.into_iter().enumerate().partition(|(at, _)| (at / usize::try_from(users).unwrap()) % 2 == 0);
     let began = Instant::now();
+    let undecided = AtomicUsize::new(0);
     std::thread::scope(|threads| {
         for (node, tries) in cluster.at_nodes.iter().zip([even, odd]) {
+            let undecided = &undecided;
             threads.spawn(move || {
                 let tries: Vec<Try> = tries.into_iter().map(|(_, what)| what).collect();
                 let answers = node.sign_all_in(&tries, AT_ONCE).unwrap();
-                assert!(answers.iter().all(Answer::refused), "every guess is refused and looks the same");
+                // A transaction that loses to others ten times is given up: there is no decision then.
+                let (refused, others): (Vec<_>, Vec<_>) = answers.iter().partition(|answer| answer.refused());
+                assert!(others.iter().all(|answer| answer.status == 503), "{others:?}");
+                assert!(others.len() < refused.len() / 20, "{} of {}", others.len(), answers.len());
+                undecided.fetch_add(others.len(), Ordering::Relaxed);
             });
         }
     });
@@ -50,7 +57,10 @@ fn wrong_passwords_over_both_nodes_lock_no_account_and_keep_no_known_source_out(
     let counted = |n| cluster.domain.bad_passwords(&person(n).sam).unwrap();
     let counts: Vec<u32> = (0..users).map(counted).collect();
     let took = began.elapsed().as_secs();
-    println!("{guesses} wrong passwords at two nodes in {took} s: AD has counted {counts:?} of {THRESHOLD}");
+    let undecided = undecided.into_inner();
+    println!(
+        "{guesses} wrong passwords at two nodes in {took} s, {undecided} of them not decided: AD has counted {counts:?} of {THRESHOLD}"
+    );
     let most = (THRESHOLD - 1) / 2;
     assert!(counts.iter().all(|count| *count == most), "{most}: {counts:?}");
     // 3. Elsewhere the right password waits like any other. At home it is accepted, at both.
