@@ -53,7 +53,8 @@ fn wrong_passwords_over_both_nodes_lock_no_account_and_keep_no_known_source_out(
             });
         }
     });
-    // 2. AD has counted as many as unknown sources may cause, and none more.
+    // 2. AD has counted no more than unknown sources may cause. What was reserved for a guess that was not decided stays charged
+    // for a while, so of some accounts it has counted less.
     let counted = |n| cluster.domain.bad_passwords(&person(n).sam).unwrap();
     let counts: Vec<u32> = (0..users).map(counted).collect();
     let took = began.elapsed().as_secs();
@@ -62,7 +63,9 @@ fn wrong_passwords_over_both_nodes_lock_no_account_and_keep_no_known_source_out(
         "{guesses} wrong passwords at two nodes in {took} s, {undecided} of them not decided: AD has counted {counts:?} of {THRESHOLD}"
     );
     let most = (THRESHOLD - 1) / 2;
-    assert!(counts.iter().all(|count| *count == most), "{most}: {counts:?}");
+    assert!(counts.iter().all(|count| *count <= most), "{most}: {counts:?}");
+    let less = counts.iter().filter(|count| **count < most).count();
+    assert!(less <= undecided, "{most}, and {undecided} not decided: {counts:?}");
     // 3. Elsewhere the right password waits like any other. At home it is accepted, at both.
     let who = person(0);
     for (at, node) in cluster.at_nodes.iter().enumerate() {
