@@ -3,7 +3,7 @@
 
 use crate::derivations::on_all_cores;
 use crate::report::Comparison;
-use crate::sync::joined;
+use crate::sync::{joined, joined_on};
 use landbridge_agent::http::Client;
 use landbridge_agent::{Identity, ProcessKey, tls};
 use landbridge_crypto::salted_digest::Profile;
@@ -11,8 +11,8 @@ use landbridge_tests::lab::population::DOMAIN;
 use landbridge_tests::lab::{Domain, LabError, Phs, Population, RunningTenant};
 use landbridge_wire::bounded::{List, Text};
 use landbridge_wire::upload::{
-    Attribute, AttributeValue as Is, Hello, Kind, MAX_ATTRIBUTES, Mode, Password, Presence, Receipt, Record,
-    Stamp, Upload,
+    Attribute, AttributeValue as Is, DomainPolicy, Hello, Kind, MAX_ATTRIBUTES, Mode, Password, Presence,
+    Receipt, Record, Stamp, Upload,
 };
 use rusqlite::Connection;
 use std::sync::Arc;
@@ -21,7 +21,7 @@ use tokio::runtime::Runtime;
 use uuid::Uuid;
 
 /// In one round, each way.
-const DIGESTS: usize = 20_000;
+pub(crate) const ACCOUNTS: usize = 20_000;
 /// In one upload, and in one transaction of SQLite's: as phs sends them.
 const PORTION: usize = 250;
 const ROUNDS: usize = 7;
@@ -40,11 +40,11 @@ pub(crate) fn measure() -> Result<Vec<Comparison>, LabError> {
 
 fn in_rounds(domain: &Domain, runtime: &Runtime) -> Result<Comparison, LabError> {
     let sides = ["SQLite alone, a row each", "whole new accounts", "new digests of the same accounts"];
-    let what = format!("Uploads of {PORTION} taken by the tenant, {DIGESTS} digests");
+    let what = format!("Uploads of {PORTION} taken by the tenant, {ACCOUNTS} digests");
     let mut all = Comparison::new(what, "/s", "20,000 /s", &sides);
     for round in 0..ROUNDS {
-        let [whole, digests] = tenant(domain, runtime)?;
-        let [alone] = sqlite([DIGESTS]).map_err(|why| LabError::said("SQLite alone", &why))?;
+        let [whole, digests] = tenant(domain, runtime, None)?;
+        let [alone] = sqlite([ACCOUNTS]).map_err(|why| LabError::said("SQLite alone", &why))?;
         all.round(&[alone, whole, digests]);
         eprintln!("    ingest: round {} of {ROUNDS}", round + 1);
     }
@@ -71,24 +71,24 @@ fn growing(domain: &Domain, runtime: &Runtime) -> Result<Comparison, LabError> {
     let what = format!("Uploads of {PORTION} taken by a tenant that grows to {GROWN} accounts");
     let mut all = Comparison::new(what, "/s", "at 300,000 0.8× of the rate at 20,000", &sides);
     for _ in 0..GROWING_ROUNDS {
-        let [small, _, large] = sqlite([DIGESTS, GROWN - 2 * DIGESTS, DIGESTS])
+        let [small, _, large] = sqlite([ACCOUNTS, GROWN - 2 * ACCOUNTS, ACCOUNTS])
             .map_err(|why| LabError::said("SQLite alone", &why))?;
         let joined = joined(domain, Profile::Entra)?;
         let mut sender = Sender::of(domain, runtime, &joined)?;
         let all_accounts = accounts(GROWN);
-        let (first, last) = (&all_accounts[..DIGESTS], &all_accounts[GROWN - DIGESTS..]);
+        let (first, last) = (&all_accounts[..ACCOUNTS], &all_accounts[GROWN - ACCOUNTS..]);
         let whole = sender.send(first, 1)?;
         let digests = sender.send(first, 2)?;
-        for (n, some) in all_accounts[DIGESTS..GROWN - DIGESTS].chunks(DIGESTS).enumerate() {
+        for (n, some) in all_accounts[ACCOUNTS..GROWN - ACCOUNTS].chunks(ACCOUNTS).enumerate() {
             sender.send(some, 1)?;
-            eprintln!("    ingest: {} of {GROWN} accounts", (n + 2) * DIGESTS);
+            eprintln!("    ingest: {} of {GROWN} accounts", (n + 2) * ACCOUNTS);
         }
         let whole_grown = sender.send(last, 1)?;
         let digests_grown = sender.send(last, 2)?;
         // Every fifteenth, by the order of the objectGUIDs, which is random.
         let mut any = all_accounts;
         any.sort_unstable_by_key(|account| account.object);
-        let any: Vec<Account> = any.into_iter().step_by(GROWN / DIGESTS).collect();
+        let any: Vec<Account> = any.into_iter().step_by(GROWN / ACCOUNTS).collect();
         let digests_any = sender.send(&any, 3)?;
         all.round(&[small, whole, digests, large, whole_grown, digests_grown, digests_any]);
     }
@@ -122,29 +122,33 @@ fn sqlite<const N: usize>(counts: [usize; N]) -> rusqlite::Result<[f64; N]> {
     Ok(rates)
 }
 
-/// Digests a second of a new tenant: with whole accounts, and alone for the same.
-fn tenant(domain: &Domain, runtime: &Runtime) -> Result<[f64; 2], LabError> {
-    let joined = joined(domain, Profile::Entra)?;
+/// Digests a second of a new tenant, with its database in a file or at this URL: with whole accounts, and alone for the same.
+pub(crate) fn tenant(
+    domain: &Domain,
+    runtime: &Runtime,
+    database: Option<String>,
+) -> Result<[f64; 2], LabError> {
+    let joined = joined_on(domain, Profile::Entra, database)?;
     let mut sender = Sender::of(domain, runtime, &joined)?;
-    let accounts = accounts(DIGESTS);
+    let accounts = accounts(ACCOUNTS);
     Ok([sender.send(&accounts, 1)?, sender.send(&accounts, 2)?])
 }
 
 /// An account that is sent.
 #[derive(Clone, Copy)]
-struct Account {
+pub(crate) struct Account {
     /// Its number among all, which is in its names and its SID.
     number: usize,
     /// objectGUID: random, as AD makes it.
     object: Uuid,
 }
 
-fn accounts(count: usize) -> Vec<Account> {
+pub(crate) fn accounts(count: usize) -> Vec<Account> {
     (0..count).map(|number| Account { number, object: Uuid::new_v4() }).collect()
 }
 
 /// What a phs is to the tenant.
-struct Sender<'a> {
+pub(crate) struct Sender<'a> {
     client: Client,
     runtime: &'a Runtime,
     domain: &'a str,
@@ -153,7 +157,7 @@ struct Sender<'a> {
 
 impl<'a> Sender<'a> {
     /// In the place of this phs, which never runs.
-    fn of(
+    pub(crate) fn of(
         domain: &'a Domain,
         runtime: &'a Runtime,
         (_, phs): &(RunningTenant, Phs),
@@ -175,8 +179,46 @@ impl<'a> Sender<'a> {
         answer.map_err(|why| LabError::said("a hello", &why))
     }
 
+    /// Ends the first cycle, with a policy of the domain: people sign in from then on.
+    pub(crate) fn commit(&mut self) -> Result<(), LabError> {
+        let stamp = Stamp { version: 1, time: WRITTEN, invocation_id: Uuid::from_u128(7) };
+        let never = Some((stamp, 0));
+        let policy = DomainPolicy {
+            max_pwd_age: never,
+            lockout_duration: never,
+            lockout_observation_window: never,
+            lockout_threshold: Some((stamp, 0)),
+            ..DomainPolicy::default()
+        };
+        let upload =
+            Upload { policy: Some(policy), commit: Some(Text::cut("0")), ..self.empty(Uuid::new_v4()) };
+        self.post(&upload).map(drop)
+    }
+
+    /// An upload without records.
+    fn empty(&self, cycle: Uuid) -> Upload {
+        Upload {
+            instance: self.instance,
+            domain_sid: Text::cut(self.domain),
+            cycle,
+            mode: Mode::Incremental,
+            policy: None,
+            records: List::default(),
+            links: List::default(),
+            commit: None,
+            most_swept: None,
+            reserved: List::default(),
+            level: 0,
+        }
+    }
+
+    fn post(&mut self, upload: &Upload) -> Result<Receipt, LabError> {
+        let answer = self.runtime.block_on(self.client.post("/v1/upload", upload));
+        answer.map_err(|why| LabError::said("an upload", &why))
+    }
+
     /// Digests a second. Of version 1 with all else that is known of an account, later ones alone.
-    fn send(&mut self, accounts: &[Account], version: u32) -> Result<f64, LabError> {
+    pub(crate) fn send(&mut self, accounts: &[Account], version: u32) -> Result<f64, LabError> {
         let stamp = Stamp { version, time: WRITTEN, invocation_id: Uuid::from_u128(7) };
         let digests =
             on_all_cores(Profile::Entra, accounts.len()).into_iter().map(|digest| Password { stamp, digest });
@@ -195,25 +237,13 @@ impl<'a> Sender<'a> {
         let mut uploads = Vec::new();
         while uploads.len() * PORTION < accounts.len() {
             let portion = records.by_ref().take(PORTION).collect();
-            uploads.push(Upload {
-                instance: self.instance,
-                domain_sid: Text::cut(self.domain),
-                cycle,
-                mode: Mode::Incremental,
-                policy: None,
-                records: List::new(portion).map_err(|why| LabError::said("an upload", &why))?,
-                links: List::default(),
-                commit: None,
-                most_swept: None,
-                reserved: List::default(),
-                level: 0,
-            });
+            let records = List::new(portion).map_err(|why| LabError::said("an upload", &why))?;
+            uploads.push(Upload { records, ..self.empty(cycle) });
         }
         let began = Instant::now();
         let mut applied = 0;
         for upload in uploads {
-            let answer = self.runtime.block_on(self.client.post("/v1/upload", &upload));
-            let receipt: Receipt = answer.map_err(|why| LabError::said("an upload", &why))?;
+            let receipt = self.post(&upload)?;
             applied += usize::try_from(receipt.applied).unwrap_or(0);
         }
         let took = began.elapsed().as_secs_f64();

@@ -1,6 +1,6 @@
 //! The tenant's LDAP beside Debian's slapd: the same people and groups, the same client, the same certificate, in turns.
 
-mod client;
+pub(crate) mod client;
 mod load;
 mod prepared;
 
@@ -475,7 +475,7 @@ impl World {
                 if side == 0 {
                     crate::signins::accepted(&app.sign_all_in(&tries, SIGN_INS_AT_ONCE)?)?;
                 } else {
-                    connections = self.runtime.block_on(bound(connections, people))?;
+                    connections = self.runtime.block_on(bound(connections, SIGN_INS, people))?;
                 }
                 rates[side] = f64::from(SIGN_INS) / began.elapsed().as_secs_f64();
             }
@@ -532,9 +532,10 @@ async fn dumped(target: &Target, search: &Search) -> Result<u64, LabError> {
     }
 }
 
-/// Binds everybody of a round on these connections.
-async fn bound(
+/// Binds `count` people on these connections.
+pub(crate) async fn bound(
     connections: Vec<Connection>,
+    count: u32,
     people: impl Fn(u32) -> u32 + Copy + Send + 'static,
 ) -> Result<Vec<Connection>, LabError> {
     let next = Arc::new(AtomicU32::new(0));
@@ -543,7 +544,7 @@ async fn bound(
         tokio::spawn(async move {
             loop {
                 let nth = next.fetch_add(1, Ordering::Relaxed);
-                if nth >= SIGN_INS {
+                if nth >= count {
                     return Ok::<_, LabError>(connection);
                 }
                 connection.bind(&population::dn(people(nth)), PASSWORD).await?;

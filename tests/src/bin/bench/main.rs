@@ -9,6 +9,7 @@ mod changes;
 mod derivations;
 mod ingest;
 mod ldap;
+mod nodes;
 mod oidc;
 mod population;
 mod proc;
@@ -27,7 +28,7 @@ use std::process::ExitCode;
 /// A name for the command line, and what measures it.
 type Part = (&'static str, fn() -> Result<Vec<Comparison>, LabError>);
 
-const PARTS: [Part; 11] = [
+const PARTS: [Part; 12] = [
     ("derivations", derivations::measure),
     ("signins", signins::measure),
     ("pta", pta::measure),
@@ -39,6 +40,7 @@ const PARTS: [Part; 11] = [
     ("ldap", ldap::measure),
     ("oidc", oidc::measure),
     ("change", oidc::change::measure),
+    ("nodes", nodes::measure),
 ];
 
 fn main() -> ExitCode {

@@ -14,7 +14,9 @@ use http::Connection;
 use landbridge_tests::lab::{
     Application, LabError, OidcProvider, ProviderClient, RunningTenant, TenantSettings, Try, trusting,
 };
-use load::{CALLBACK, Cookies, Issuer, Operation, Run, Side};
+pub(crate) use load::CALLBACK;
+use load::{Cookies, Issuer, Operation, Run, Side};
+pub(crate) use page::Browsers;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};

@@ -7,6 +7,7 @@ use landbridge_crypto::salted_digest::Profile;
 use landbridge_tests::lab::population::ACCOUNT_PASSWORD;
 use landbridge_tests::lab::{Domain, LabError, Phs, PhsSettings, Population, RunningTenant, TenantSettings};
 use std::io::Write as _;
+use std::net::SocketAddr;
 use std::process::{Command, Stdio};
 
 /// Reads the domain once as Samba's own client does, and says what that took; the password comes by standard input.
@@ -82,12 +83,25 @@ fn ours(domain: &Domain) -> Result<([Cost; 3], f64), LabError> {
 
 /// A tenant of this domain, and a phs that has not read anything yet.
 pub(crate) fn joined(domain: &Domain, profile: Profile) -> Result<(RunningTenant, Phs), LabError> {
-    let tenant =
-        RunningTenant::start_for(domain, &TenantSettings { level: "warn", ..TenantSettings::default() })?;
+    joined_on(domain, profile, None)
+}
+
+/// The same with the database at this URL of a PostgreSQL server, or in a file.
+pub(crate) fn joined_on(
+    domain: &Domain,
+    profile: Profile,
+    database: Option<String>,
+) -> Result<(RunningTenant, Phs), LabError> {
+    let tenant = RunningTenant::start_for(domain, &settings(database, None))?;
     let settings = PhsSettings { level: "warn", ..PhsSettings::for_domain(domain, profile.as_str()) };
     let phs = Phs::install(&settings)?;
     phs.join(&tenant)?;
     Ok((tenant, phs))
+}
+
+/// How the tenants of benchmarks are set up.
+pub(crate) fn settings(database: Option<String>, listen: Option<SocketAddr>) -> TenantSettings {
+    TenantSettings { level: "warn", database, listen, ..TenantSettings::default() }
 }
 
 fn samba(domain: &Domain) -> Result<Cost, LabError> {

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use url::{Url, form_urlencoded};
 
 /// Where people return. Nothing listens there: the client reads the redirect.
-pub(super) const CALLBACK: &str = "https://app.example.com/callback";
+pub(crate) const CALLBACK: &str = "https://app.example.com/callback";
 /// A verifier and its challenge (RFC 7636 appendix B).
 const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
 const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";

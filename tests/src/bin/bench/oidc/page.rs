@@ -3,10 +3,47 @@
 use super::http::Connection;
 use super::load::{CALLBACK, Cookies, Issuer};
 use crate::population::{PASSWORD, mail};
-use landbridge_tests::lab::LabError;
+use landbridge_tests::lab::{LabError, trusting};
+use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use url::form_urlencoded;
+
+/// Browsers before the pages of some nodes, in equal parts.
+pub(crate) struct Browsers {
+    issuer: Arc<Issuer>,
+    connections: Vec<Connection>,
+}
+
+impl Browsers {
+    /// `client`: its name at the issuer, and its secret.
+    pub(crate) async fn open(
+        nodes: &[SocketAddr],
+        ca: &Path,
+        client: (&'static str, &str),
+        count: usize,
+    ) -> Result<Self, LabError> {
+        let tls = trusting(ca)?;
+        let mut connections = Vec::new();
+        for node in nodes.iter().cycle().take(count) {
+            connections.push(Connection::open(*node, &tls).await?);
+        }
+        let first = nodes.first().copied().ok_or_else(|| LabError::said("browsers", &"there is no node"))?;
+        let issuer = Issuer::new((first, std::process::id()), tls, ("/authorize", "/userinfo"), client);
+        Ok(Self { issuer: Arc::new(issuer), connections })
+    }
+
+    /// Lets `count` people sign in, as many at once as there are browsers.
+    pub(crate) async fn sign_in(
+        self,
+        count: u32,
+        people: impl Fn(u32) -> u32 + Copy + Send + 'static,
+    ) -> Result<Self, LabError> {
+        let connections = sign_in(self.connections, &self.issuer, count, people).await?;
+        Ok(Self { connections, ..self })
+    }
+}
 
 /// Lets `count` people sign in, as many at once as there are connections. Each has a browser without cookies.
 pub(super) async fn sign_in(
