@@ -111,7 +111,8 @@ pub(super) fn take_away(writing: &Writing<'_>, known: Known) -> Result<bool, Sto
 pub(super) fn note(writing: &Writing<'_>, node: Uuid, known: Known) -> Result<Option<Versions>, StoreError> {
     let versions = versions(writing)?;
     if versions.is_some_and(|versions| versions.oldest <= known.version) {
-        let sql = "UPDATE nodes SET schema = ?2 WHERE id = ?1";
+        // Nothing is written again: a server whose replica is gone acknowledges no write, and a node starts there too.
+        let sql = "UPDATE nodes SET schema = ?2 WHERE id = ?1 AND (schema IS NULL OR schema <> ?2)";
         writing.execute(sql, crate::engine::params![node.as_bytes(), known.version])?;
     }
     Ok(versions)
