@@ -209,12 +209,13 @@ impl Agents {
             self.require_one_process(admitted, hello.instance)?;
         }
         let receipt = ingest::hello(&self.0.store, &self.0.numbers.counts, &writer, hello, now)?;
-        let heard =
-            HeardProcess { name: hello.instance, alive_at: self.0.clock.in_database_time(admitted.alive_at) };
-        let heard = Some(&heard).filter(|heard| !heard.name.is_nil());
+        let heard = (!hello.instance.is_nil()).then(|| HeardProcess {
+            name: hello.instance,
+            alive_at: self.0.clock.in_database_time(admitted.alive_at),
+        });
         // Other nodes and the list of agents read it. The next hello writes it too, so a failure does not stop the cycle.
         if let Err(error) =
-            self.0.store.write("agents-seen", |writing| seen(writing, writer.agent, heard, now))
+            self.0.store.write("agents-seen", |writing| seen(writing, writer.agent, heard.as_ref(), now))
         {
             tracing::warn!(%error, "the time of an agent's last connection could not be stored");
         }

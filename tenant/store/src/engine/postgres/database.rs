@@ -7,7 +7,7 @@
 use super::Session;
 use super::address::ServerAddress;
 use super::node::Held;
-use super::upgrade::{self, KNOWN, Known, LOCKED, NOTING, Versions, versions};
+use super::upgrade::{self, KNOWN, Known, LOCKED, NOTING, Versions, has_tables, versions};
 use crate::engine::Connection;
 use crate::error::{ServerTrouble, StoreError};
 use crate::schema::{SCHEMA, tables};
@@ -110,9 +110,7 @@ impl ServerDatabase {
         database.check(found)?;
         if found.tables < known.version {
             let begin = format!("{TRANSACTION}; {LOCKED}");
-            let before =
-                database.patiently(&begin, |connection| upgrade::add(&Writing::of(connection), known))?;
-            if before.is_some_and(|before| before.tables < known.version) {
+            if database.patiently(&begin, |connection| upgrade::add(&Writing::of(connection), known))? {
                 tracing::info!(from = found.tables, to = known.version, "the tables were upgraded");
             }
         }
@@ -139,7 +137,7 @@ impl ServerDatabase {
             match self.transaction(begin, LONG, &change) {
                 Err(StoreError::Conflict) => {}
                 Err(StoreError::Server { trouble: ServerTrouble::Slow, .. }) => {
-                    tracing::info!("an upgrade waits for others that use the tables");
+                    tracing::info!("others use the tables: it is tried again");
                 }
                 outcome => return outcome,
             }
@@ -151,8 +149,8 @@ impl ServerDatabase {
     /// Takes away what only programs of an older version use, when no node of one is left. Returns whether it did.
     pub(crate) fn finish_upgrade(&self) -> Result<bool, StoreError> {
         let known = self.known;
-        let can = self.read(|connection| upgrade::can_take_away(&Reading::of(connection), known))?;
-        if !can {
+        let from = self.read(|connection| upgrade::to_take_away_from(&Reading::of(connection), known))?;
+        if from.is_none() {
             return Ok(false);
         }
         let begin = format!("{TRANSACTION}; {LOCKED}");
@@ -491,13 +489,6 @@ fn make_tables(writing: &Writing<'_>, source: Option<Tenant>) -> Result<(), Stor
     writing.run_commands(SCHEMA)?;
     let sql = "INSERT INTO schema_version (only_row, source_tenant, source_generation) VALUES (1, ?1, ?2)";
     writing.execute(sql, (source.map(|tenant| tenant.id), source.map(|tenant| tenant.generation))).map(drop)
-}
-
-fn has_tables(reading: &Reading<'_>) -> Result<bool, StoreError> {
-    let there = "SELECT count(*) FROM information_schema.tables
-                 WHERE table_schema = 'landbridge' AND table_name = 'schema_version'";
-    let count: i64 = reading.query_row(there, (), |row| row.get(0))?;
-    Ok(count > 0)
 }
 
 /// Why no connection was made.

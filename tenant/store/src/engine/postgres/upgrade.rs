@@ -51,15 +51,20 @@ pub(super) struct Versions {
 
 /// The versions; none: there are no tables, or a transfer into them has not ended.
 pub(super) fn versions(reading: &Reading<'_>) -> Result<Option<Versions>, StoreError> {
-    let sql = "SELECT count(*) FROM information_schema.tables
-               WHERE table_schema = 'landbridge' AND table_name = 'schema_version'";
-    let count: i64 = reading.query_row(sql, (), |row| row.get(0))?;
-    if count == 0 {
+    if !has_tables(reading)? {
         return Ok(None);
     }
     let sql = "SELECT version, oldest FROM schema_version WHERE version IS NOT NULL";
     let read = |tables, oldest| Versions { tables, oldest };
     reading.prepare_cached(sql)?.query_row((), |row| Ok(read(row.get(0)?, row.get(1)?))).optional()
+}
+
+/// Whether there are tables, of a tenant or of a transfer.
+pub(super) fn has_tables(reading: &Reading<'_>) -> Result<bool, StoreError> {
+    let there = "SELECT count(*) FROM information_schema.tables
+                 WHERE table_schema = 'landbridge' AND table_name = 'schema_version'";
+    let count: i64 = reading.query_row(there, (), |row| row.get(0))?;
+    Ok(count > 0)
 }
 
 /// Makes the tables those of a tenant of this version.
@@ -69,36 +74,32 @@ pub(super) fn set(writing: &Writing<'_>, version: i64) -> Result<(), StoreError>
     writing.execute(sql, [version]).map(drop)
 }
 
-/// Adds what the program needs. Returns the versions before. The caller holds [`LOCKED`].
-pub(super) fn add(writing: &Writing<'_>, known: Known) -> Result<Option<Versions>, StoreError> {
-    let Some(before) = versions(writing)? else { return Ok(None) };
+/// Adds what the program needs. False: another program has done it meanwhile. The caller holds [`LOCKED`].
+pub(super) fn add(writing: &Writing<'_>, known: Known) -> Result<bool, StoreError> {
+    let before = versions(writing)?.filter(|before| before.tables < known.version);
+    let Some(before) = before else { return Ok(false) };
     for step in known.steps.iter().filter(|step| step.to > before.tables) {
         writing.run_commands(step.add)?;
     }
-    if before.tables < known.version {
-        writing.execute("UPDATE schema_version SET version = ?1", [known.version])?;
-    }
-    Ok(Some(before))
+    writing.execute("UPDATE schema_version SET version = ?1", [known.version])?;
+    Ok(true)
 }
 
-/// Whether something is left that only older programs use, and no node of an older version is.
-pub(super) fn can_take_away(reading: &Reading<'_>, known: Known) -> Result<bool, StoreError> {
-    let Some(versions) = versions(reading)? else { return Ok(false) };
+/// The oldest version whose programs can use the tables, if something is left that only older programs than this one use and
+/// no node of an older version is.
+pub(super) fn to_take_away_from(reading: &Reading<'_>, known: Known) -> Result<Option<i64>, StoreError> {
     // A newer program than this one does its own.
-    if versions.oldest >= known.version || versions.tables != known.version {
-        return Ok(false);
-    }
+    let is_due = |versions: &Versions| versions.oldest < known.version && versions.tables == known.version;
+    let Some(Versions { oldest, .. }) = versions(reading)?.filter(is_due) else { return Ok(None) };
     let sql = "SELECT count(*) FROM nodes WHERE schema < ?1";
-    Ok(reading.query_row(sql, [known.version], |row| row.get::<i64>(0))? == 0)
+    let older = reading.query_row(sql, [known.version], |row| row.get::<i64>(0))?;
+    Ok((older == 0).then_some(oldest))
 }
 
 /// Takes away what only older programs use. False: a node of an older version is left, or there is nothing. The caller holds
 /// [`LOCKED`].
 pub(super) fn take_away(writing: &Writing<'_>, known: Known) -> Result<bool, StoreError> {
-    if !can_take_away(writing, known)? {
-        return Ok(false);
-    }
-    let Some(Versions { oldest, .. }) = versions(writing)? else { return Ok(false) };
+    let Some(oldest) = to_take_away_from(writing, known)? else { return Ok(false) };
     for step in known.steps.iter().filter(|step| step.to > oldest) {
         writing.run_commands(step.take_away)?;
     }
