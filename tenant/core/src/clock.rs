@@ -40,8 +40,8 @@ impl ClockDifference {
         unix_now_millis().saturating_sub(self.milliseconds()).saturating_sub(ago)
     }
 
-    /// The moment that is so many milliseconds since 1970 by the clock of the database; none: it is before all that this
-    /// process can tell. A moment to come is now.
+    /// The moment of a time of the database, which is in milliseconds since 1970. None: it is too early for an [`Instant`].
+    /// A time that is still to come counts as now.
     pub(crate) fn moment(&self, database_time: i64) -> Option<Instant> {
         let now = Instant::now();
         let ago = self.in_database_time(now).saturating_sub(database_time);

@@ -14,7 +14,7 @@ use landbridge_wire::upload::Record;
 use tokio::sync::Semaphore;
 
 const USER: &str = "CORP\\user1";
-const UNKNOWN: &str = "CORP\\nobody";
+const UNKNOWN: &str = "CORP\\unknown";
 /// Seconds after which nothing of an earlier round counts any more.
 const ROUND: i64 = 10_000;
 
