@@ -21,8 +21,6 @@ const READY_BY: &str = "check-ssl verify none check-send-proxy";
 pub struct Haproxy {
     address: Address,
     folder: TempDir,
-    /// Further sections of the configuration.
-    further: Mutex<String>,
     running: Mutex<Option<Running>>,
 }
 
@@ -30,7 +28,7 @@ impl Haproxy {
     /// An address for a balancer, which does not run yet: the tenant has to know it first.
     pub fn claim() -> Result<Self, LabError> {
         let (address, folder) = (Address::claim()?, watchdog::folder("landbridge-haproxy-")?);
-        Ok(Self { address, folder, further: Mutex::default(), running: Mutex::new(None) })
+        Ok(Self { address, folder, running: Mutex::new(None) })
     }
 
     /// Where clients connect, and where its own connections come from.
@@ -45,13 +43,13 @@ impl Haproxy {
 
     /// Starts it before this tenant, and waits until its health check has found the tenant.
     pub fn start(&self, tenant: &RunningTenant) -> Result<(), LabError> {
-        self.start_before(&[tenant.bound()], "", "")
+        self.start_before(&[tenant.bound()], ("", ""), "")
     }
 
     /// Starts it before the nodes of a tenant, each at one of these addresses for applications, and asks each for `/readyz`. A
     /// connection that a node does not accept goes to another one.
     pub fn start_before_nodes(&self, nodes: &[SocketAddr]) -> Result<(), LabError> {
-        self.start_before(nodes, READY, READY_BY)
+        self.start_before(nodes, (READY, READY_BY), "")
     }
 
     /// The same, and it passes on LDAP and the issuer, at their usual ports of the nodes.
@@ -65,8 +63,7 @@ impl Haproxy {
                 self.section(&port.to_string(), port, &doors, (READY, &format!("port {check} {READY_BY}")))
             })
             .collect();
-        *self.further.lock().unwrap_or_else(PoisonError::into_inner) = further;
-        self.start_before_nodes(nodes)
+        self.start_before(nodes, (READY, READY_BY), &further)
     }
 
     /// A frontend at a port, and the servers behind it. `asks`: what a health check asks for beyond a connection, as lines of
@@ -85,8 +82,14 @@ impl Haproxy {
         )
     }
 
-    /// Starts it before these addresses for applications, and waits until the health check finds all of them.
-    fn start_before(&self, nodes: &[SocketAddr], asks: &str, by: &str) -> Result<(), LabError> {
+    /// Starts it before these addresses for applications, and waits until the health check finds all of them. `further`:
+    /// more sections of the configuration.
+    fn start_before(
+        &self,
+        nodes: &[SocketAddr],
+        (asks, by): (&str, &str),
+        further: &str,
+    ) -> Result<(), LabError> {
         let folder = self.folder.path();
         let state = folder.join("state");
         let config = format!(
@@ -95,7 +98,6 @@ impl Haproxy {
              {tenants}{further}",
             socket = state.display(),
             tenants = self.section("tenants", TENANT, nodes, (asks, by)),
-            further = self.further.lock().unwrap_or_else(PoisonError::into_inner),
         );
         let file = folder.join("haproxy.cfg");
         fs::write(&file, config).doing("write haproxy.cfg")?;

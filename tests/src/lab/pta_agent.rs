@@ -6,6 +6,7 @@ use super::error::{Doing as _, LabError, failed};
 use super::program::{Finished, ProgramFolder, Running, wait_until};
 use super::tenant::RunningTenant;
 use super::{view, watchdog};
+use landbridge_pta_agent::status::Status;
 use std::fs;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
@@ -188,6 +189,21 @@ impl PtaAgent {
     pub fn id(&self) -> Result<String, LabError> {
         let identity = landbridge_agent::Identity::load(&self.state());
         identity.map(|identity| identity.agent.to_string()).map_err(|why| failed("reading an identity", why))
+    }
+
+    /// Its status, as it has written it last; none: it has written none.
+    pub fn status(&self) -> Option<Status> {
+        landbridge_agent::status::read(&self.state())
+    }
+
+    /// Waits until it is connected to this many nodes.
+    pub fn wait_for_nodes(&self, wanted: usize) -> Result<(), LabError> {
+        let connected = || {
+            let nodes = self.status().map(|status| status.nodes).unwrap_or_default();
+            nodes.values().filter(|node| node.connected).count()
+        };
+        let said = || format!("{} of {wanted}", connected());
+        wait_until("an agent to be connected to the nodes", 60, || connected() == wanted, said)
     }
 
     /// Its state directory.

@@ -120,6 +120,11 @@ impl RunningTenant {
         Ok(node)
     }
 
+    /// Where a second node can serve agents: the tenant's CA signs for the host of the first one.
+    pub fn address_of_second(&self) -> SocketAddr {
+        SocketAddr::new(self.bound.ip(), self.bound.port() + 100)
+    }
+
     /// A folder, an address and a configuration, and no data.
     fn configured(names: Names, settings: &TenantSettings) -> Result<Self, LabError> {
         let folder = watchdog::folder("landbridge-tenant-")?;
@@ -267,7 +272,7 @@ impl RunningTenant {
     }
 
     /// Serves again with a further section of the configuration, and the certificate in `folder` for it.
-    fn serve_with(&self, section: &str, lines: &str, folder: &Path) -> Result<(), LabError> {
+    pub fn serve_with(&self, section: &str, lines: &str, folder: &Path) -> Result<(), LabError> {
         let mut config = fs::read_to_string(self.config()).doing("read tenant.toml")?;
         let file = |name: &str| folder.join(name).display().to_string();
         config.push_str(&format!(

@@ -1,7 +1,6 @@
 //! A tenant of two nodes as a company has it: a PostgreSQL server with its synchronous replica, HAProxy, two agents and phs.
 //! Each node connects to the database, and agents connect to the second node, by forwarders, which can be cut and silenced.
 
-use landbridge_pta_agent::status::Status;
 use landbridge_tenant_fixture::postgres::PASSWORD;
 use landbridge_tenant_fixture::postgres::pair::Pair;
 use landbridge_tests::lab::forwarder::Forwarder;
@@ -67,7 +66,7 @@ impl Cluster {
         let first = RunningTenant::start_for(&domain, &settings(0)).unwrap();
         // The tenant's CA signs for the host of the first node, or for names below it.
         let at = first.bound();
-        let listen = SocketAddr::new(at.ip(), at.port() + 100);
+        let listen = first.address_of_second();
         let to_second = Forwarder::start(at.ip(), Some(listen)).unwrap();
         let of_second =
             TenantSettings { listen: Some(listen), forwarder: Some(to_second.address()), ..settings(1) };
@@ -120,21 +119,15 @@ impl Cluster {
         self.wait_for_nodes(2);
     }
 
-    /// Each agent is connected to so many nodes.
+    /// Waits until each agent is connected to `wanted` nodes.
     #[track_caller]
     pub(crate) fn wait_for_agents(&self, wanted: usize) {
         for agent in &self.agents {
-            let connected = || {
-                let status: Option<Status> = landbridge_agent::status::read(&agent.state());
-                status.map_or(0, |status| status.nodes.values().filter(|node| node.connected).count())
-            };
-            let said = || connected().to_string();
-            let what = format!("an agent to be connected to {wanted} nodes");
-            wait_until(&what, 60, || connected() == wanted, said).unwrap();
+            agent.wait_for_nodes(wanted).unwrap();
         }
     }
 
-    /// The balancer finds so many nodes ready.
+    /// Waits until the balancer finds `wanted` nodes ready.
     #[track_caller]
     pub(crate) fn wait_for_nodes(&self, wanted: usize) {
         let said = || format!("{:?}", self.nodes.each_ref().map(|node| node.readiness().ok()));

@@ -71,8 +71,7 @@ fn check_runs_beside_the_agent_and_is_not_taken_for_a_second_process() {
             stage.tenant.open_database().unwrap().query_row(ask, [id.as_bytes()], |row| row.get(0)).unwrap();
         instance.unwrap_or_default()
     };
-    let status: landbridge_pta_agent::status::Status =
-        landbridge_agent::status::read(&agent.state()).unwrap();
+    let status = agent.status().unwrap();
     wait_until("the process is noted", 10, || process() == status.instance.as_bytes(), String::new).unwrap();
     // For longer than a superseded process is accepted: if `check` were one, the agent would raise the alarm.
     let since = Instant::now();

@@ -304,7 +304,7 @@ fn a_lying_tenant_locks_no_account_of_the_domain_and_agents_say_that_they_are_at
         }
         // `check` computes what all agents together may do, by what the running agent has written down.
         let knows = || {
-            let status: Option<Status> = landbridge_agent::status::read(&agents[0].state());
+            let status = agents[0].status();
             status.is_some_and(|status| status.lockout.is_some())
         };
         wait_until("the agent to write down AD's policy", 10, knows, String::new).unwrap();
@@ -371,7 +371,7 @@ fn a_sid_of_another_domain_or_of_another_account_than_the_objectguid_has_no_verd
     assert_eq!(stage.domain.bad_passwords(&other.sam).unwrap(), 1);
     assert_eq!(stage.domain.bad_passwords(&who.sam).unwrap(), 0, "the right password was the last one");
     let counted = || {
-        let status: Option<Status> = landbridge_agent::status::read(&agents[0].state());
+        let status = agents[0].status();
         status.is_some_and(|status| {
             let counted = |(words, count): (&String, &u64)| {
                 words.contains("another account than the SID's") && *count >= 9

@@ -2,7 +2,6 @@
 
 use crate::stage::Stage;
 use landbridge_agent::{Identity, nodes};
-use landbridge_pta_agent::status::Status;
 use landbridge_tests::lab::forwarder::Forwarder;
 use landbridge_tests::lab::lying_tenant::LyingTenant;
 use landbridge_tests::lab::program::wait_until;
@@ -13,7 +12,7 @@ use std::collections::BTreeMap;
 
 /// The nodes to which the running agent connects, and whether it is connected to each.
 fn nodes_of(agent: &PtaAgent) -> BTreeMap<String, bool> {
-    let status: Option<Status> = landbridge_agent::status::read(&agent.state());
+    let status = agent.status();
     let nodes = status.map(|status| status.nodes).unwrap_or_default();
     nodes.into_iter().map(|(url, node)| (url, node.connected)).collect()
 }
@@ -23,7 +22,7 @@ fn wait_for_nodes(agent: &PtaAgent, wanted: &[(&str, bool)]) {
     let wanted = wanted.iter().map(|(url, connected)| ((*url).to_owned(), *connected)).collect();
     let are = || nodes_of(agent) == wanted;
     let said = || {
-        let status: Option<Status> = landbridge_agent::status::read(&agent.state());
+        let status = agent.status();
         format!("{:?}, not {wanted:?}", status.map(|status| status.nodes))
     };
     wait_until("the agent's nodes", 30, are, said).unwrap();

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use landbridge_pta_agent::status::Status;
 use landbridge_tests::lab::{
     Answer, Application, Domain, Person, Phs, PhsSettings, Population, PtaAgent, PtaSettings, RunningTenant,
     TenantSettings, Try, person,
@@ -68,7 +67,7 @@ impl Stage {
     #[track_caller]
     pub(crate) fn teach_policy(&self, people: std::ops::Range<u32>) {
         let knows = |agent: &PtaAgent| {
-            let status: Option<Status> = landbridge_agent::status::read(&agent.state());
+            let status = agent.status();
             status.is_some_and(|status| status.lockout.is_some())
         };
         let until = Instant::now() + Duration::from_secs(30);

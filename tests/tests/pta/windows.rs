@@ -2,7 +2,7 @@
 //! what the documents say; no Windows domain controller was run.
 
 use crate::stage::Stage;
-use landbridge_pta_agent::status::{OLDER_TENANT, Status};
+use landbridge_pta_agent::status::OLDER_TENANT;
 use landbridge_tests::lab::lying_tenant::{LyingTenant, Named, Said};
 use landbridge_tests::lab::program::{Finished, wait_until};
 use landbridge_tests::lab::windows_ldap_fake::{FakeAccount, WindowsLdapFake};
@@ -93,7 +93,7 @@ fn with_52e_and_with_57_for_an_unknown_name_check_is_good_and_says_that_acceptan
         assert!(stage.sign_in(&unknown, &format!("{} at {code}", unknown.password)).refused(), "{code}");
         assert!(stage.said_why("wrong-password"), "{code}: {}", stage.why());
         let noted = || {
-            let status: Option<Status> = landbridge_agent::status::read(&agent.state());
+            let status = agent.status();
             status.is_some_and(|status| {
                 (status.unknown_names > 0) == (code == "57") && status.lockout.is_some()
             })
@@ -283,7 +283,7 @@ fn with_a_tenant_of_version_0_1_windows_refuses_each_bind_and_check_and_status_s
     assert_eq!(said, Some(Said::Verdict(DirectoryVerdict::Wrong)));
     assert!(fake.binds().iter().all(|name| *name == format!("<GUID={object}>")));
     let noted = || {
-        let status: Option<Status> = landbridge_agent::status::read(&agents[0].state());
+        let status = agents[0].status();
         status.is_some_and(|status| status.links.values().any(|link| link.older))
     };
     wait_until("the status to name the older tenant", 10, noted, String::new).unwrap();

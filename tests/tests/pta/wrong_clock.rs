@@ -4,7 +4,6 @@ use landbridge_tenant_fixture::postgres;
 use landbridge_tests::lab::program::{built, wait_until};
 use landbridge_tests::lab::{Domain, Phs, PhsSettings, Population, RunningTenant, TenantSettings};
 use std::fs;
-use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::Command;
@@ -38,7 +37,7 @@ fn a_node_whose_clock_is_wrong_says_so_and_issues_nothing_until_it_is_right() {
     let domain = Domain::start(Population::of(10)).unwrap();
     let settings = TenantSettings { database: Some(postgres::database_url()), ..TenantSettings::default() };
     let first = RunningTenant::start_for(&domain, &settings).unwrap();
-    let listen = Some(SocketAddr::new(first.bound().ip(), first.bound().port() + 100));
+    let listen = Some(first.address_of_second());
     let second = first.start_node("second", &TenantSettings { listen, ..settings }).unwrap();
     let (issuer, ca) = second.serve_oidc().unwrap();
     let folder = tempfile::tempdir().unwrap();

@@ -18,8 +18,6 @@ use landbridge_crypto::salted_digest::Profile;
 use landbridge_tests::lab::cluster::url;
 use landbridge_tests::lab::{Application, Cluster, Domain, LabError, Phs, Population, RunningTenant, Try};
 use proxy::Proxy;
-use std::fs::OpenOptions;
-use std::io::Write as _;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -220,7 +218,7 @@ impl World {
         Ok(all)
     }
 
-    /// A tenant of so many nodes, filled by uploads.
+    /// A tenant of `count` nodes, one or two, filled by uploads.
     fn serve(&self, database: Option<String>, count: usize) -> Result<Served, LabError> {
         // 1. The first node, with accounts.
         let joined = joined_on(&self.domain, Profile::Entra, database.clone())?;
@@ -253,12 +251,12 @@ impl World {
         if count == 2
             && let Some(node) = nodes.first()
         {
-            let at = node.tenant.bound();
-            let listen = Some(SocketAddr::new(at.ip(), at.port() + 100));
+            let listen = Some(node.tenant.address_of_second());
             let settings = crate::sync::settings(database, listen);
             let tenant = node.tenant.start_node("second", &settings)?;
             let issuer_at = SocketAddr::new(host, SECOND_ISSUER);
-            serve_issuer(&tenant, &issuer, issuer_at, &issuer_ca)?;
+            let lines = format!("issuer = \"{issuer}\"\nlisten = \"{issuer_at}\"");
+            tenant.serve_with("oidc", &lines, issuer_ca.parent().unwrap_or(&issuer_ca))?;
             let app = node.app.at(tenant.bound(), &tenant.root_certificate())?;
             nodes.push(Node { app, ldap: ldap(&tenant)?, issuer: issuer_at, tenant });
         }
@@ -361,25 +359,4 @@ fn people(round: usize) -> impl Fn(u32) -> u32 + Copy + Send + 'static {
 
 fn attempt(person: u32) -> Try {
     Try::from(person, &population::mail(person), PASSWORD)
-}
-
-/// Serves again, with a part of the issuer of another node.
-fn serve_issuer(
-    tenant: &RunningTenant,
-    issuer: &str,
-    listen: SocketAddr,
-    ca: &std::path::Path,
-) -> Result<(), LabError> {
-    let file = |name: &str| ca.with_file_name(name).display().to_string();
-    let section = format!(
-        "[oidc]\nissuer = \"{issuer}\"\nlisten = \"{listen}\"\ncertificate = \"{}\"\nkey = \"{}\"\n",
-        file("dc.pem"),
-        file("dc.key")
-    );
-    let config = OpenOptions::new().append(true).open(tenant.config());
-    config
-        .and_then(|mut config| config.write_all(section.as_bytes()))
-        .map_err(|why| LabError::said("writing tenant.toml", &why))?;
-    tenant.stop()?;
-    tenant.serve()
 }

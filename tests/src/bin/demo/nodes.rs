@@ -2,7 +2,6 @@
 //! all the time, by digest and by agents, while one part after the other is lost.
 
 use super::{Board, Row};
-use landbridge_pta_agent::status::Status;
 use landbridge_tests::lab::haproxy::Haproxy;
 use landbridge_tests::lab::program::{Running, wait_until};
 use landbridge_tests::lab::trial::{Draw, seed};
@@ -10,7 +9,6 @@ use landbridge_tests::lab::{
     Application, Cluster, Domain, LabError, Person, Phs, PhsSettings, Population, PtaAgent, PtaSettings,
     RunningTenant, TenantSettings, Try, person,
 };
-use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -125,8 +123,7 @@ impl Stage {
             ..Default::default()
         };
         let first = RunningTenant::start_for(&domain, &settings)?;
-        let at = first.bound();
-        let listen = Some(SocketAddr::new(at.ip(), at.port() + 100));
+        let listen = Some(first.address_of_second());
         let second = first.start_node("second", &TenantSettings { listen, ..settings })?;
         let port = second.bound().port();
         let made = format!("{} and port {port}, by `nodes key`, `add` and `join`", first.url());
@@ -180,12 +177,7 @@ impl Stage {
     /// Waits until the balancer finds both nodes, and each agent is connected to both.
     fn wait_for_all(&self) -> Result<(), LabError> {
         for agent in &self.agents {
-            let connected = || {
-                let status: Option<Status> = landbridge_agent::status::read(&agent.state());
-                status.map_or(0, |status| status.nodes.values().filter(|node| node.connected).count())
-            };
-            let said = || format!("{} of 2", connected());
-            wait_until("an agent to be connected to both nodes", 60, || connected() == 2, said)?;
+            agent.wait_for_nodes(2)?;
         }
         wait_until("HAProxy to find both nodes", 60, || self.haproxy.nodes_up() == 2, String::new)
     }
