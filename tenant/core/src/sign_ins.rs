@@ -11,6 +11,7 @@ mod contradictions;
 mod counters;
 mod decoys;
 mod equal_delay;
+mod leavers;
 mod parts;
 mod pass;
 mod queue;
@@ -104,7 +105,7 @@ impl SignIns {
         now: i64,
     ) -> Result<Option<Facts>, StoreError> {
         let origin = caller.origin(now, self.0.store.seal_keys());
-        let stored = self.0.store.read(|reading| facts::of_account(reading, account, &origin))?;
+        let stored = self.0.store.read(|reading| facts::of_account(reading, (account, None), &origin))?;
         Ok(stored.map(|stored| {
             let mut facts = stored.facts;
             self.0.counters.complete(&mut facts, &origin);

@@ -122,9 +122,9 @@ fn open(copy: &Path) -> Result<Connection, StoreError> {
 /// added again: the process that serves from the copy is the first one.
 pub fn put_back(writing: &Writing<'_>, actor: &str, now: i64) -> Result<(), StoreError> {
     tenant::renew_generation(writing)?;
-    writing.execute("UPDATE domains SET acknowledged_before = coalesce(acknowledged, acknowledged_before), acknowledged = NULL", ())?;
-    writing.execute("UPDATE tokens SET spent_at = ?1 WHERE spent_at IS NULL", [now])?;
-    writing.execute("DELETE FROM device_requests", ())?;
+    writing.send("UPDATE domains SET acknowledged_before = coalesce(acknowledged, acknowledged_before), acknowledged = NULL", ())?;
+    writing.send("UPDATE tokens SET spent_at = ?1 WHERE spent_at IS NULL", [now])?;
+    writing.send("DELETE FROM device_requests", ())?;
     nodes::remove_all(writing)?;
     web_sessions::end_all(writing, now)?;
     audit::append(writing, now, actor, "backup-restored", "", "")

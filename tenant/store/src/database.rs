@@ -149,6 +149,15 @@ impl Database {
         }
     }
 
+    /// How often results of a server were waited for.
+    #[cfg(feature = "raw")]
+    pub(crate) fn round_trips(&self) -> u64 {
+        match self {
+            Self::File(_) => 0,
+            Self::Server(server) => server.round_trips(),
+        }
+    }
+
     /// Takes the write-ahead log of a file into it.
     pub(crate) fn checkpoint(&self) -> Result<(), StoreError> {
         match self {

@@ -17,6 +17,9 @@ pub use value::Value;
 #[cfg(not(feature = "raw"))]
 pub(crate) use value::Value;
 
+/// Something that is asked of the tables, and may be asked more than once.
+pub type Question<'q> = &'q dyn Fn() -> Result<(), StoreError>;
+
 /// A connection on which a transaction or a snapshot is open.
 #[derive(Clone, Copy)]
 pub(crate) enum Connection<'a> {
@@ -31,7 +34,7 @@ pub(crate) enum Statement<'a> {
     /// SQLite, kept for the next call.
     Sqlite(rusqlite::CachedStatement<'a>),
     /// PostgreSQL.
-    Postgres(&'a postgres::Session, tokio_postgres::Statement),
+    Postgres(&'a postgres::Session, postgres::Prepared),
 }
 
 /// The rows that a statement returns, one after the other.
@@ -124,6 +127,16 @@ impl<'a> Connection<'a> {
                     rows.iter().try_for_each(|row| each(&Row::Postgres(row)))?;
                 }
             }
+        }
+    }
+
+    /// Sends what these questions ask first to a server, all at once, so that their answers need one round trip. Each is to
+    /// be asked again, and finds its answer then, unless something was written in between. One that is not asked again has
+    /// cost the server a statement. Of a file nothing is asked.
+    pub(crate) fn ask_ahead(self, questions: &[Question<'_>]) -> Result<(), StoreError> {
+        match self {
+            Self::Sqlite(_) => Ok(()),
+            Self::Postgres(session) => session.ask_ahead(questions),
         }
     }
 

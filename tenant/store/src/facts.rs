@@ -2,10 +2,10 @@
 //! Neighbours: [`landbridge_tenant_rules::sign_in`] decides by them; what the process remembers beside the database
 //! is added by its caller.
 
-use crate::policies::{password_policy, policy_for_stranger, signin_policy};
+use crate::policies::{self, password_policy, policy_for_stranger, signin_policy};
 use crate::tables::{
-    ad_budget, app_groups, attributes, blocks, canaries, digests, domains, known_sources, lockouts, names,
-    objects,
+    ad_budget, app_groups, attributes, blocks, canaries, digests, domains, group_policies, known_sources,
+    lockouts, names, objects,
 };
 use crate::{Reading, StoreError};
 use landbridge_crypto::seal::{SealError, SealKeys};
@@ -83,12 +83,13 @@ impl Origin<'_> {
 pub fn of_name(reading: &Reading<'_>, folded: &str, origin: &Origin<'_>) -> Result<Stored, StoreError> {
     // It is made for every name, so that it costs an account's as much.
     let pseudonym = origin.pseudonym(folded)?;
-    let object = match names::whose(reading, folded)? {
+    let (whose, domain) = names::whose_with_domain(reading, folded)?;
+    let object = match whose {
         Whose::One(object) => object,
         Whose::Nobody => return of_stranger(reading, folded, (pseudonym, origin), Why::UnknownName),
         Whose::Ambiguous => return of_stranger(reading, folded, (pseudonym, origin), Why::AmbiguousName),
     };
-    match of_account(reading, object, origin)? {
+    match of_account(reading, (object, domain), origin)? {
         // An application of some domains locks nobody of another domain out: the name is counted as a stranger's.
         Some(stored) if !serves(origin, &stored.facts) => {
             of_stranger(reading, folded, (pseudonym, origin), Why::OtherDomain)
@@ -117,14 +118,31 @@ pub struct KnownAccount {
     pub blocked: bool,
 }
 
+/// Sends what [`known_account`] asks ahead.
+fn ask_account_ahead(
+    reading: &Reading<'_>,
+    object: Uuid,
+    application: Option<Uuid>,
+) -> Result<(), StoreError> {
+    reading.ask_ahead(&[
+        &|| objects::find(reading, object).map(drop),
+        &|| domains::of_object(reading, object).map(drop),
+        &|| attributes::of(reading, object).map(drop),
+        &|| canaries::is_one(reading, object).map(drop),
+        &|| blocks::since(reading, object).map(drop),
+    ])?;
+    application.map_or(Ok(()), |app| app_groups::ask_ahead(reading, app))
+}
+
 /// What is known of this account and, if there is one, of its assignment to an application; none: it is not known.
 pub fn known_account(
     reading: &Reading<'_>,
     object: Uuid,
     application: Option<Uuid>,
 ) -> Result<Option<KnownAccount>, StoreError> {
+    ask_account_ahead(reading, object, application)?;
     let Some(account) = objects::find(reading, object)? else { return Ok(None) };
-    let Some(domain) = domains::by_id(reading, account.domain)? else { return Ok(None) };
+    let Some(domain) = domains::of_object(reading, object)? else { return Ok(None) };
     let (attributes, password_set) = attributes::with_password_stamp(reading, object)?;
     let assigned = match application {
         None => true,
@@ -135,18 +153,28 @@ pub fn known_account(
     Ok(Some(KnownAccount { object: account, domain, attributes, password_set, assigned, canary, blocked }))
 }
 
-/// The facts of a sign-in of this account, whatever it is called by now; none: it is not known.
+/// The facts of a sign-in of this account, whatever it is called by now; none: it is not known. Where its domain is known
+/// (its row), a server is asked for nearly all of them at once.
 pub fn of_account(
     reading: &Reading<'_>,
-    object: Uuid,
+    (object, domain): (Uuid, Option<i64>),
     origin: &Origin<'_>,
 ) -> Result<Option<Stored>, StoreError> {
+    let (hashes, counters) = (origin.hashes(object), [Standing::Known, Standing::Unknown].map(|s| origin.counter(s)));
+    reading.ask_ahead(&[
+        &|| digests::find(reading, object).map(drop),
+        &|| known_sources::seen_at(reading, object, &hashes).map(drop),
+        &|| lockouts::find(reading, object, &counters[0]).map(drop),
+        &|| lockouts::find(reading, object, &counters[1]).map(drop),
+        &|| ad_budget::find(reading, object).map(drop),
+    ])?;
+    domain.map_or(Ok(()), |domain| policies::ask_ahead(reading, domain, object))?;
     let Some(known) = known_account(reading, object, origin.application)? else { return Ok(None) };
     let KnownAccount { object: account, domain, attributes, .. } = known;
     let resultant = password_policy(reading, &domain, object, &attributes)?;
     let admission = signin_policy(reading, &domain, object, &attributes)?;
     let digest = digests::find(reading, object)?;
-    let seen_at = known_sources::seen_at(reading, object, &origin.hashes(object))?;
+    let seen_at = known_sources::seen_at(reading, object, &hashes)?;
     let standing = Standing::of(seen_at, origin.now);
     let counter = lockouts::find(reading, object, &origin.counter(standing))?;
     // What counts only where agents decide: AD's budget, and whether the digest is of the newest password.
@@ -198,6 +226,14 @@ fn of_stranger(
     (pseudonym, origin): (Uuid, &Origin<'_>),
     why: Why,
 ) -> Result<Stored, StoreError> {
+    let counter = origin.counter(Standing::Unknown);
+    reading.ask_ahead(&[
+        &|| would_be_domain(reading, folded).map(drop),
+        &|| domains::all(reading).map(drop),
+        &|| lockouts::find(reading, pseudonym, &counter).map(drop),
+        &|| ad_budget::find(reading, pseudonym).map(drop),
+        &|| group_policies::all(reading).map(drop),
+    ])?;
     let domain = match would_be_domain(reading, folded)? {
         None => None,
         Some(domain) => Some(DomainFacts {
@@ -210,7 +246,7 @@ fn of_stranger(
         }),
     };
     let subject = Subject::Stranger(pseudonym);
-    let counter = lockouts::find(reading, pseudonym, &origin.counter(Standing::Unknown))?;
+    let counter = lockouts::find(reading, pseudonym, &counter)?;
     let source = SourceFacts { counter, ..SourceFacts::UNKNOWN };
     let asks_agents = domain.as_ref().is_some_and(|domain: &DomainFacts| domain.policy.asks_agents());
     let spent = if asks_agents { ad_budget::find(reading, pseudonym)? } else { None };

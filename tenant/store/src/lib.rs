@@ -108,6 +108,7 @@ mod upgrade;
 pub use database::Location;
 #[cfg(feature = "raw")]
 pub use engine::Value as RawValue;
+pub use engine::Question;
 pub use engine::postgres::address as server;
 pub use engine::postgres::address::ServerAddress;
 pub use error::{ServerTrouble, StoreError, Trouble};
@@ -264,6 +265,12 @@ impl Store {
     /// The clock of this machine less that of the database server, in milliseconds. A file has no clock of its own: 0.
     pub fn clock_difference(&self) -> Result<i64, StoreError> {
         self.database.clock_difference()
+    }
+
+    /// How often this process has waited for results of a database server: its round trips.
+    #[cfg(feature = "raw")]
+    pub fn round_trips(&self) -> u64 {
+        self.database.round_trips()
     }
 
     /// Reads the number of the last change, which another process may have made.

@@ -21,6 +21,15 @@ use landbridge_wire::upload::{Kind, LinkKind, Presence};
 use std::collections::BTreeSet;
 use uuid::Uuid;
 
+/// Sends what the policies of every account ask first ahead.
+pub(crate) fn ask_ahead(reading: &Reading<'_>, domain: i64, account: Uuid) -> Result<(), StoreError> {
+    reading.ask_ahead(&[
+        &|| links::sources(reading, domain, account, LinkKind::AppliesTo).map(drop),
+        &|| links::any_applies_to(reading, domain).map(drop),
+        &|| group_policies::of(reading, domain).map(drop),
+    ])
+}
+
 /// The password and lockout policy that applies to an account.
 pub fn password_policy(
     reading: &Reading<'_>,
@@ -36,6 +45,9 @@ pub fn password_policy(
     // 2. The password settings objects that apply to the account itself, or if there are none, to its groups.
     let to = |objects: &[Uuid]| -> Result<BTreeSet<Uuid>, StoreError> {
         let mut settings = BTreeSet::new();
+        reading.ask_of_each_ahead(objects, |object| {
+            links::sources(reading, domain.id, *object, LinkKind::AppliesTo).map(drop)
+        })?;
         for object in objects {
             settings.extend(links::sources(reading, domain.id, *object, LinkKind::AppliesTo)?);
         }
@@ -50,6 +62,7 @@ pub fn password_policy(
     }
     // 3. The smallest precedence. The candidates are in the order of their objectGUIDs, so the first of equals wins.
     let mut least: Option<(i64, Uuid, Attributes)> = None;
+    reading.ask_of_each_ahead(&candidates, |settings| attributes::of(reading, *settings).map(drop))?;
     for settings in candidates {
         let values = attributes::of(reading, settings)?;
         let Some(precedence) = values.precedence else { return Ok(unclear) };
@@ -84,7 +97,9 @@ fn of_domain(
     domain: &Domain,
     settings: BTreeSet<Uuid>,
 ) -> Result<Vec<Uuid>, StoreError> {
+    let settings: Vec<Uuid> = settings.into_iter().collect();
     let mut kept = Vec::new();
+    reading.ask_of_each_ahead(&settings, |one| objects::find(reading, *one).map(drop))?;
     for one in settings {
         let counts = objects::find(reading, one)?.is_none_or(|known| {
             known.domain == domain.id
@@ -116,6 +131,7 @@ pub fn signin_policy(
         false => None,
     };
     let Some(groups) = groups else { return Ok(Admission { policy: SigninPolicy::Refuse, group: None }) };
+    reading.ask_of_each_ahead(&listed, |one| is_group(reading, domain, one.group).map(drop))?;
     for one in listed {
         let applies = match is_group(reading, domain, one.group)? {
             true => groups.contains(&one.group),
@@ -147,9 +163,10 @@ pub fn policy_for_stranger(
     pseudonym: Uuid,
 ) -> Result<SigninPolicy, StoreError> {
     let mut used = vec![domain.signin];
-    for one in group_policies::of(reading, domain.id)? {
-        if !used.contains(&one.policy) {
-            used.push(one.policy);
+    // Of all domains, since that question needs no answer first: a name that nobody has is answered as soon as an account's.
+    for (of, policy) in group_policies::all(reading)? {
+        if of == domain.id && !used.contains(&policy) {
+            used.push(policy);
         }
     }
     let count = u128::try_from(used.len()).unwrap_or(1);

@@ -6,7 +6,7 @@
 use crate::StoreError;
 #[cfg(feature = "raw")]
 use crate::engine::Value as RawValue;
-use crate::engine::{Connection, NoRow, Parameters, Row, Statement};
+use crate::engine::{Connection, NoRow, Parameters, Question, Row, Statement};
 use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::ops::Deref;
@@ -35,6 +35,21 @@ impl<'a> Reading<'a> {
         each: impl FnMut(&Row<'_>) -> Result<(), StoreError>,
     ) -> Result<(), StoreError> {
         self.0.walk(sql, each)
+    }
+
+    /// Sends what these questions ask first to a server, all at once, so that their answers need one round trip. Each is to
+    /// be asked again, and finds its answer then, unless something was written in between. A file is not asked.
+    pub fn ask_ahead(&self, questions: &[Question<'_>]) -> Result<(), StoreError> {
+        self.0.ask_ahead(questions)
+    }
+
+    /// The same for one question about each of several things.
+    pub fn ask_of_each_ahead<T>(
+        &self,
+        of: &[T],
+        question: impl Fn(&T) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        of.iter().try_for_each(|one| self.ask_ahead(&[&|| question(one)]))
     }
 
     /// A statement that is kept for the next call.
@@ -77,6 +92,12 @@ impl<'a> Writing<'a> {
     /// Runs a statement, which is kept for the next call; returns the number of rows that it changed.
     pub(crate) fn execute(&self, sql: &str, parameters: impl Parameters) -> Result<usize, StoreError> {
         self.prepare_cached(sql)?.execute(parameters)
+    }
+
+    /// The same where that number is not needed: a server is not waited for. An error may be returned by a later statement
+    /// of the transaction, or by its commit.
+    pub(crate) fn send(&self, sql: &str, parameters: impl Parameters) -> Result<(), StoreError> {
+        self.prepare_cached(sql)?.send(parameters)
     }
 }
 

@@ -47,9 +47,9 @@ impl Actor<'_> {
             for (object, name) in &gained {
                 names::set(writing, key, *object, &[], std::slice::from_ref(name))?;
             }
-            for (object, name) in &gained {
-                let shared = names::holders(writing, name)?.len() > 1
-                    || reserved_names::is_reserved(writing, name, *object)?;
+            for (_, name) in &gained {
+                let shared =
+                    names::holders(writing, name)?.len() > 1 || reserved_names::is_reserved(writing, name)?;
                 ambiguous += u64::from(shared);
             }
             // 3. Write it down.

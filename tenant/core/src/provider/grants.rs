@@ -220,6 +220,10 @@ impl Provider {
         // A token of an application itself is of no person.
         let Some((Subject::Grant(grant), _)) = read else { return Err(NoGrant::NotGood) };
         self.store.read(|reading| {
+            reading.ask_ahead(&[
+                &|| grants::find(reading, grant).map(drop),
+                &|| changes::last(reading).map(drop),
+            ])?;
             let Some(grant) = grants::find(reading, grant)? else { return Ok(Err(NoGrant::NotGood)) };
             let Some(client) = self.clients.with_id(reading, grant.app)? else {
                 return Ok(Err(NoGrant::Over));
@@ -276,9 +280,11 @@ impl Provider {
         let actor = format!("app {}", client.app.name);
         let redeemed = self.store.write_short("grant", |writing| {
             // 1. The session. A code of one that has ended can never be redeemed.
+            ask_ahead(writing, &code)?;
             let Some(session) = web_sessions::named(writing, code.session)? else {
                 return Ok(Err(NoGrant::NotGood));
             };
+            let change = changes::last(writing)?.any;
             let subject = session.object.to_string();
             let note_end = |why| audit::append(writing, now, &actor, "grant-ended", &subject, why);
             // 2. The use is noted in every case, so that a second one finds it. A code that is of another application, or does
@@ -301,7 +307,7 @@ impl Provider {
             }
             // 3. The person, as read before if nothing has changed since.
             let claims = match &before {
-                Some(before) if before.session == session && before.change == changes::last(writing)?.any => {
+                Some(before) if before.session == session && before.change == change => {
                     Some(before.claims.clone())
                 }
                 Some(_) | None => self.claims_of(writing, client, (&session, &code.scopes), now)?,
@@ -329,6 +335,7 @@ impl Provider {
     /// Reads the person of a code; none: the session has ended, or the person may not go on.
     fn read_person(&self, client: &Client, code: &Code, now: i64) -> Result<Option<PersonRead>, StoreError> {
         self.store.read(|reading| {
+            ask_ahead(reading, code)?;
             let change = changes::last(reading)?.any;
             let found = self.session_with_claims(reading, client, (code.session, &code.scopes), now)?;
             Ok(found.map(|(session, claims)| PersonRead { change, session, claims }))
@@ -420,6 +427,14 @@ impl Provider {
             access_token::write(self.store.seal_keys(), Subject::Grant(grant.id), now.saturating_add(TOKEN));
         Granted { grant, claims, access, refresh }
     }
+}
+
+/// Sends what a redemption asks first ahead.
+fn ask_ahead(reading: &Reading<'_>, code: &Code) -> Result<(), StoreError> {
+    reading.ask_ahead(&[
+        &|| web_sessions::named(reading, code.session).map(drop),
+        &|| changes::last(reading).map(drop),
+    ])
 }
 
 /// Whether refresh tokens follow a code with these scopes.

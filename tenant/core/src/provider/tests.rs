@@ -9,6 +9,7 @@ mod grants;
 mod introspection;
 mod logout_notices;
 mod pushed_requests;
+mod round_trips;
 mod sessions;
 
 use super::access_token::Subject;
@@ -48,7 +49,15 @@ impl Bench {
     }
 
     fn with(lives: Lives) -> Self {
-        let tenant = Tenant::new();
+        Self::of(Tenant::new(), lives)
+    }
+
+    /// The same with its database on a server, whatever engine the other tests use.
+    fn on_server() -> Self {
+        Self::of(Tenant::at(tempfile::tempdir().unwrap(), postgres::database(), false), LIVES)
+    }
+
+    fn of(tenant: Tenant, lives: Lives) -> Self {
         tenant.sends(vec![user(1, "right1"), user(2, "right2")]);
         let issuer = Issuer::new(tenant.store.clone(), Arc::new(Numbers::default()));
         let provider = Provider::new(tenant.store.clone(), issuer, lives);

@@ -180,12 +180,19 @@ impl Pass {
         let inner = self.inner.clone();
         let began = Instant::now();
         let mut place: Option<QueuePlace<'_>> = None;
+        let (mut read, mut kept) = (began, None);
         loop {
             // 1. Everything that is known, in one snapshot.
-            let known = match self.known(name, now) {
-                Ok(Some(known)) => known,
-                Ok(None) => return Halt::End(self.gone()),
-                Err(failed) => return Halt::End(self.failed(&failed, DecidedBy::Tenant)),
+            let known = match kept.take() {
+                Some(known) => known,
+                None => {
+                    read = Instant::now();
+                    match self.known(name, now) {
+                        Ok(Some(known)) => known,
+                        Ok(None) => return Halt::End(self.gone()),
+                        Err(failed) => return Halt::End(self.failed(&failed, DecidedBy::Tenant)),
+                    }
+                }
             };
             let Known { facts, digest, memory } = &known;
             let (subject, standing) = (facts.subject.id(), facts.source.standing);
@@ -196,14 +203,20 @@ impl Pass {
                 None => sign_in.on_the_digest_road(facts, memory, holds, now),
             };
             match step {
-                // 3. The turn, at once or later; then everything is read again.
-                Step::WaitForTurn => match inner.turns.try_acquire(subject, standing) {
-                    Some(turn) => self.turn = Some(turn),
+                // 3. The turn, at once or later; then everything is read again, unless nothing can have changed it.
+                Step::WaitForTurn => match inner.turns.try_acquire(subject, standing, read) {
+                    Some((turn, is_fresh)) => {
+                        self.turn = Some(turn);
+                        kept = is_fresh.then_some(known);
+                    }
                     None => return Halt::Turn(subject, standing),
                 },
                 Step::WaitForQuestion => return Halt::Question,
-                Step::WaitForPlace => match inner.queue.enter((subject, standing)) {
-                    Entry::Go(free) => place = Some(free),
+                Step::WaitForPlace => match inner.queue.enter((subject, standing), read) {
+                    Entry::Go(free, is_fresh) => {
+                        place = Some(free);
+                        kept = is_fresh.then_some(known);
+                    }
                     Entry::Full => return Halt::End(self.overloaded()),
                 },
                 // 4. A derivation that decides.
@@ -301,10 +314,10 @@ impl Pass {
     fn known(&self, name: Option<&str>, now: i64) -> Result<Option<Known>, StoreError> {
         let inner = &self.inner;
         let origin = self.origin(now);
-        let stored = match (name, self.before.as_ref().and_then(|before| before.subject.account())) {
+        let stored = match (name, self.before.as_ref().and_then(account_and_domain)) {
             (Some(name), _) => Some(inner.store.read(|reading| facts::of_name(reading, name, &origin))?),
-            (None, Some(object)) => {
-                inner.store.read(|reading| facts::of_account(reading, object, &origin))?
+            (None, Some(account)) => {
+                inner.store.read(|reading| facts::of_account(reading, account, &origin))?
             }
             (None, None) => None,
         };
@@ -496,4 +509,10 @@ impl Pass {
             error!(object = ?object, "somebody signs in with a canary account, which nobody uses");
         }
     }
+}
+
+/// The account of facts, and the row of its domain.
+fn account_and_domain(facts: &Facts) -> Option<(Uuid, Option<i64>)> {
+    let domain = facts.domain.as_ref().map(|domain| domain.id);
+    facts.subject.account().map(|account| (account, domain))
 }

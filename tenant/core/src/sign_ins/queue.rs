@@ -2,6 +2,7 @@
 //! time for one account from known sources, and one from unknown ones: each has counters of its own. The rest waits in a bounded queue for a bounded time, first come, first served.
 //! Neighbours: [`super::pass`] waits in it; [`super::verifiers`] has the threads.
 
+use super::leavers::Leavers;
 use crate::lock::lock;
 use landbridge_tenant_rules::lockout::Standing;
 use std::collections::{BTreeMap, HashMap};
@@ -33,12 +34,15 @@ struct Waiting {
     waiting: BTreeMap<u64, Waiter>,
     /// Of each account that runs or waits: whether one runs, and how many wait.
     accounts: HashMap<Waiter, (bool, usize)>,
+    /// Those that ran and have ended.
+    leavers: Leavers<Waiter>,
 }
 
 /// The result of waiting.
 pub(super) enum Entry<'a> {
-    /// The sign-in may verify until this is dropped.
-    Go(QueuePlace<'a>),
+    /// The sign-in may verify until this is dropped. True: what it has read is as good as if it were read now, since it did
+    /// not wait, and none of its account ran in between.
+    Go(QueuePlace<'a>, bool),
     /// The queue is full, or the wait was too long.
     Full,
 }
@@ -59,11 +63,13 @@ impl Queue {
         }
     }
 
-    pub(super) fn enter(&self, account: Waiter) -> Entry<'_> {
+    /// Waits for a place. `read`: when the sign-in began to read its facts.
+    pub(super) fn enter(&self, account: Waiter, read: Instant) -> Entry<'_> {
         let mut state = self.waiting_state();
         let number = state.next;
         state.next += 1;
-        if !state.may_go(number, account, self.running_limit) {
+        let waits = !state.may_go(number, account, self.running_limit);
+        if waits {
             let ahead = state.accounts.get(&account).map_or(0, |(_, waiting)| *waiting);
             if state.waiting.len() >= self.waiting_limit || ahead >= WAITING_PER_ACCOUNT {
                 return Entry::Full;
@@ -92,7 +98,8 @@ impl Queue {
         }
         state.running += 1;
         state.accounts.entry(account).or_default().0 = true;
-        Entry::Go(QueuePlace { queue: self, account })
+        let is_fresh = !waits && !state.leavers.may_have_left(&account, read);
+        Entry::Go(QueuePlace { queue: self, account }, is_fresh)
     }
 
     fn waiting_state(&self) -> MutexGuard<'_, Waiting> {
@@ -135,6 +142,7 @@ impl Drop for QueuePlace<'_> {
             *runs = false;
         }
         state.tidy(self.account);
+        state.leavers.note(self.account);
         drop(state);
         self.queue.moved.notify_all();
     }
@@ -149,13 +157,15 @@ mod tests {
     fn whoever_came_first_goes_first_and_an_account_that_runs_holds_up_nobody_else() {
         let queue = Queue::new(1, 16, Duration::from_secs(60));
         let account = |n| (Uuid::from_u128(n), Standing::Unknown);
-        let Entry::Go(first) = queue.enter(account(0)) else { panic!("the queue is empty") };
+        let Entry::Go(first, true) = queue.enter(account(0), Instant::now()) else { panic!("the queue is empty") };
         let (tell, told) = channel();
         std::thread::scope(|scope| {
             for n in [1, 2, 0, 3] {
                 let (queue, tell, before) = (&queue, tell.clone(), queue.waiting());
                 scope.spawn(move || {
-                    let Entry::Go(turn) = queue.enter(account(n)) else { panic!("{n} was turned away") };
+                    let Entry::Go(turn, false) = queue.enter(account(n), Instant::now()) else {
+                        panic!("{n} was turned away, or did not wait")
+                    };
                     let _ = tell.send(n);
                     drop(turn);
                 });
@@ -168,5 +178,22 @@ mod tests {
         drop(tell);
         assert_eq!(told.iter().collect::<Vec<_>>(), [1, 2, 0, 3]);
         assert!(queue.is_idle());
+    }
+
+    #[test]
+    fn what_was_read_is_kept_if_none_of_the_account_ran_since() {
+        let queue = Queue::new(2, 16, Duration::from_secs(60));
+        let account = |n| (Uuid::from_u128(n), Standing::Unknown);
+        let enter = |n, read| {
+            let Entry::Go(place, is_fresh) = queue.enter(account(n), read) else { panic!("{n} was turned away") };
+            drop(place);
+            is_fresh
+        };
+        let read = Instant::now();
+        assert!(enter(1, read));
+        assert!(!enter(1, read), "it ran since");
+        assert!(enter(2, read));
+        std::thread::sleep(Duration::from_millis(1));
+        assert!(enter(1, Instant::now()));
     }
 }

@@ -5,6 +5,7 @@ mod by_agents;
 mod by_digest;
 mod by_source;
 mod contradicting;
+mod round_trips;
 mod two_nodes;
 
 use super::*;

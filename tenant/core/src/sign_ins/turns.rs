@@ -3,11 +3,12 @@
 //! unknown sources have places of their own in it, so that a flood from outside leaves the owner a place.
 //! Neighbours: [`super::queue`] does the same for derivations.
 
+use super::leavers::Leavers;
 use crate::lock::lock;
 use landbridge_tenant_rules::lockout::Standing;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use uuid::Uuid;
 
@@ -20,7 +21,15 @@ const ACCOUNTS: usize = 4096;
 pub(super) const PATIENCE: Duration = Duration::from_secs(5);
 
 #[derive(Debug, Default)]
-pub(super) struct Turns(Mutex<HashMap<Uuid, AccountQueue>>);
+pub(super) struct Turns(Mutex<Accounts>);
+
+#[derive(Debug, Default)]
+struct Accounts {
+    /// Those that have a turn or wait for one.
+    queues: HashMap<Uuid, AccountQueue>,
+    /// Those whose turns have ended.
+    leavers: Leavers<Uuid>,
+}
 
 /// The queue of one account.
 #[derive(Debug)]
@@ -57,15 +66,22 @@ impl Turns {
         Some(turn)
     }
 
-    /// The account's turn, if it is free at once.
-    pub(super) fn try_acquire(self: &Arc<Self>, account: Uuid, standing: Standing) -> Option<Turn> {
+    /// The account's turn, if it is free at once. True: what the sign-in began to read at `read` is as good as if it were
+    /// read now, since none of its account had the turn in between.
+    pub(super) fn try_acquire(
+        self: &Arc<Self>,
+        account: Uuid,
+        standing: Standing,
+        read: Instant,
+    ) -> Option<(Turn, bool)> {
         let (queue, mut turn) = self.wait_place(account, standing)?;
         turn._permit = Some(queue.try_acquire_owned().ok()?);
-        Some(turn)
+        let is_fresh = !self.lock().leavers.may_have_left(&account, read);
+        Some((turn, is_fresh))
     }
 
     fn wait_place(self: &Arc<Self>, account: Uuid, standing: Standing) -> Option<(Arc<Semaphore>, Turn)> {
-        let mut held = self.lock();
+        let held = &mut self.lock().queues;
         if held.len() >= ACCOUNTS && !held.contains_key(&account) {
             return None;
         }
@@ -78,19 +94,23 @@ impl Turns {
         Some((queue.turn.clone(), Turn { turns: self.clone(), account, standing, _permit: None }))
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<Uuid, AccountQueue>> {
+    fn lock(&self) -> MutexGuard<'_, Accounts> {
         lock(&self.0)
     }
 
     #[cfg(test)]
     pub(super) fn is_idle(&self) -> bool {
-        self.lock().is_empty()
+        self.lock().queues.is_empty()
     }
 }
 
 impl Drop for Turn {
     fn drop(&mut self) {
-        let mut held = self.turns.lock();
+        let mut accounts = self.turns.lock();
+        if self._permit.is_some() {
+            accounts.leavers.note(self.account);
+        }
+        let held = &mut accounts.queues;
         if let Some(queue) = held.get_mut(&self.account) {
             let waiting = queue.waiting(self.standing);
             *waiting = waiting.saturating_sub(1);

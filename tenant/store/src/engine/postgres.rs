@@ -2,7 +2,7 @@
 //!
 //! A [`Session`] is one connection. It has a runtime of its own, which runs on the thread of the caller, so that a statement
 //! costs no change of threads. Statements that return nothing that is needed at once are sent without waiting for their results; the
-//! next one that waits receives theirs too.
+//! next one that waits receives theirs too. Questions whose answers are needed soon can be sent ahead, all at once.
 //! Neighbours: [`super`] gives it statements; [`database`] opens sessions and lends them.
 
 pub mod address;
@@ -12,8 +12,8 @@ mod failure;
 mod node;
 mod upgrade;
 
-use super::Column;
 use super::parameter::{Parameter, Parameters};
+use super::{Column, Question};
 use crate::StoreError;
 use crate::error::ServerTrouble;
 use bytes::BytesMut;
@@ -24,7 +24,8 @@ use std::collections::HashMap;
 use std::error::Error;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 use tokio::runtime::{Handle, Runtime, RuntimeFlavor};
@@ -47,8 +48,12 @@ pub(crate) struct Session {
     client: Arc<Client>,
     /// Another process has changed what is kept in memory.
     noticed: Arc<Notify>,
-    statements: RefCell<HashMap<String, Statement>>,
+    statements: RefCell<HashMap<String, Prepared>>,
     under_way: RefCell<Vec<UnderWay>>,
+    /// Questions that were sent ahead, until they are asked or something is written.
+    ahead: RefCell<Vec<Ahead>>,
+    /// Whether a question is being sent ahead.
+    asking: Cell<Asking>,
     /// How long the present transaction waits for a result.
     limit: Cell<Duration>,
     /// It is not used again.
@@ -61,12 +66,43 @@ pub(crate) struct Session {
     in_transaction: Cell<bool>,
     /// The server as errors name it.
     server: Arc<str>,
+    /// The waits for results, of all sessions of the database.
+    waits: Arc<AtomicU64>,
 }
 
 /// A statement that was sent, until its result is received.
 type UnderWay = Pin<Box<dyn Future<Output = Result<(), tokio_postgres::Error>> + Send>>;
 
+/// A statement that the server has prepared.
+#[derive(Clone)]
+pub(crate) struct Prepared {
+    /// Its number in this session.
+    number: usize,
+    statement: Statement,
+}
+
+/// Whether a question is being sent ahead.
+#[derive(Clone, Copy, PartialEq)]
+enum Asking {
+    /// No: what is asked is waited for.
+    No,
+    /// Yes. Its first statement is sent, and ends it.
+    Ahead,
+    /// It was sent.
+    Sent,
+}
+
+/// A question that was sent ahead.
+struct Ahead {
+    /// The number of its statement.
+    statement: usize,
+    values: Vec<Owned>,
+    /// None: they are not received yet.
+    rows: Arc<Mutex<Option<Vec<Row>>>>,
+}
+
 /// The value of a parameter, which outlives the call that gave it.
+#[derive(Clone, PartialEq)]
 enum Owned {
     Null,
     Integer(i64),
@@ -77,6 +113,7 @@ enum Owned {
 impl Session {
     /// Sends a command that has no parameters and whose result is not needed now.
     fn send_command(&self, sql: String) -> Result<(), StoreError> {
+        self.writes()?;
         let client = self.client.clone();
         self.send(async move { client.batch_execute(&sql).await })
     }
@@ -88,23 +125,26 @@ impl Session {
     }
 
     /// A statement, prepared at its first use.
-    pub(super) fn prepared(&self, sql: &str) -> Result<Statement, StoreError> {
+    pub(super) fn prepared(&self, sql: &str) -> Result<Prepared, StoreError> {
         if let Some(statement) = self.statements.borrow().get(sql) {
             return Ok(statement.clone());
         }
         let text = dialect::translated(sql);
         let client = self.client.clone();
         let statement = self.wait(async move { client.prepare(&text).await })?;
-        self.statements.borrow_mut().insert(sql.to_owned(), statement.clone());
-        Ok(statement)
+        let mut statements = self.statements.borrow_mut();
+        let prepared = Prepared { number: statements.len(), statement };
+        statements.insert(sql.to_owned(), prepared.clone());
+        Ok(prepared)
     }
 
     /// Runs a statement. Returns the number of rows that it changed.
     pub(super) fn execute(
         &self,
-        statement: &Statement,
+        Prepared { statement, .. }: &Prepared,
         parameters: &impl Parameters,
     ) -> Result<usize, StoreError> {
+        self.writes()?;
         let values = owned(parameters)?;
         let (client, statement) = (self.client.clone(), statement.clone());
         let changed =
@@ -115,9 +155,10 @@ impl Session {
     /// Sends a statement whose result is not needed now.
     pub(super) fn send_statement(
         &self,
-        statement: &Statement,
+        Prepared { statement, .. }: &Prepared,
         parameters: &impl Parameters,
     ) -> Result<(), StoreError> {
+        self.writes()?;
         let values = owned(parameters)?;
         let (client, statement) = (self.client.clone(), statement.clone());
         self.send(async move { client.execute_raw(&statement, values.iter().map(as_sql)).await.map(drop) })
@@ -126,15 +167,81 @@ impl Session {
     /// The rows that a statement returns.
     pub(super) fn query(
         &self,
-        statement: &Statement,
+        prepared: &Prepared,
         parameters: &impl Parameters,
     ) -> Result<Vec<Row>, StoreError> {
         let values = owned(parameters)?;
-        let (client, statement) = (self.client.clone(), statement.clone());
-        self.wait(async move {
-            let values: Vec<&(dyn ToSql + Sync)> = values.iter().map(|value| value as _).collect();
-            client.query(&statement, &values).await
-        })
+        if self.asking.get() == Asking::Ahead {
+            return self.send_ahead(prepared, values);
+        }
+        if let Some(rows) = self.answered_ahead(prepared, &values)? {
+            return Ok(rows);
+        }
+        self.wait(queried(self.client.clone(), prepared.statement.clone(), values))
+    }
+
+    /// Sends what these questions ask first, without waiting. When one is asked again in the same transaction, and nothing
+    /// was written in between, its answer is there or on its way. A question may ask others ahead in turn.
+    pub(super) fn ask_ahead(&self, questions: &[Question<'_>]) -> Result<(), StoreError> {
+        let is_of_question = self.asking.get() == Asking::Ahead;
+        for question in questions {
+            self.asking.set(Asking::Ahead);
+            let outcome = question();
+            // One that was sent has no answer yet, so it ended in an error.
+            if self.asking.replace(Asking::No) != Asking::Sent {
+                outcome?;
+            }
+        }
+        if is_of_question {
+            self.asking.set(Asking::Sent);
+            return Err(unanswered());
+        }
+        Ok(())
+    }
+
+    fn send_ahead(&self, prepared: &Prepared, values: Vec<Owned>) -> Result<Vec<Row>, StoreError> {
+        let is_it = |one: &Ahead| one.statement == prepared.number && one.values == values;
+        if !self.ahead.borrow().iter().any(is_it) {
+            let rows = Arc::new(Mutex::new(None));
+            let (received, asked) = (rows.clone(), values.clone());
+            let querying = queried(self.client.clone(), prepared.statement.clone(), asked);
+            self.send(async move {
+                let rows = querying.await?;
+                *received.lock().unwrap_or_else(PoisonError::into_inner) = Some(rows);
+                Ok(())
+            })?;
+            self.ahead.borrow_mut().push(Ahead { statement: prepared.number, values, rows });
+        }
+        self.asking.set(Asking::Sent);
+        Err(unanswered())
+    }
+
+    /// The rows of a question that was sent ahead; none: it was not.
+    fn answered_ahead(
+        &self,
+        prepared: &Prepared,
+        values: &[Owned],
+    ) -> Result<Option<Vec<Row>>, StoreError> {
+        let mut ahead = self.ahead.borrow_mut();
+        let place = ahead.iter().position(|one| one.statement == prepared.number && one.values == values);
+        let Some(place) = place else { return Ok(None) };
+        let Ahead { rows, .. } = ahead.swap_remove(place);
+        let received = || rows.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(rows) = received() {
+            return Ok(Some(rows));
+        }
+        drop(ahead);
+        self.settle()?;
+        Ok(received())
+    }
+
+    /// A statement may write: what was read ahead may be another by now.
+    fn writes(&self) -> Result<(), StoreError> {
+        if self.asking.get() == Asking::Ahead {
+            return Err(StoreError::Defect("a question that is sent ahead writes".to_owned()));
+        }
+        self.ahead.borrow_mut().clear();
+        Ok(())
     }
 
     /// Opens a cursor over the rows of a statement without parameters. Returns its name.
@@ -202,6 +309,17 @@ impl Session {
         drop(self.block_on(async move { tokio::time::timeout(limit, noticed.notified()).await }));
     }
 
+    /// Whether the connection is open, as far as this machine knows.
+    fn is_open(&self) -> bool {
+        // The runtime receives what has arrived, and the task of the connection reads it.
+        self.block_on(async {
+            tokio::task::yield_now().await;
+            tokio::task::yield_now().await;
+        });
+        self.broken.set(self.broken.get() || self.client.is_closed());
+        !self.broken.get()
+    }
+
     /// Whether the server answers.
     fn answers(&self) -> bool {
         self.limit.set(PROBE);
@@ -239,6 +357,7 @@ impl Session {
         if self.broken.get() {
             return Err(self.failed(&lost()));
         }
+        self.waits.fetch_add(1, Ordering::Relaxed);
         let before = self.under_way.take();
         let limit = self.limit.get();
         let all = async move {
@@ -312,6 +431,21 @@ where
             thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
         }),
     }
+}
+
+/// What ends a question that was sent ahead.
+fn unanswered() -> StoreError {
+    StoreError::Defect("a question that was sent ahead has no answer yet".to_owned())
+}
+
+/// The rows that a statement returns.
+async fn queried(
+    client: Arc<Client>,
+    statement: Statement,
+    values: Vec<Owned>,
+) -> Result<Vec<Row>, tokio_postgres::Error> {
+    let values: Vec<&(dyn ToSql + Sync)> = values.iter().map(|value| value as _).collect();
+    client.query(&statement, &values).await
 }
 
 fn as_sql(value: &Owned) -> &(dyn ToSql + Sync) {

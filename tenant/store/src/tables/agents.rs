@@ -15,7 +15,7 @@ const SELECT: &str = "SELECT a.id, a.domain, d.dns_name, d.sid, a.role, a.state,
 
 /// Stores a new agent.
 pub fn insert(writing: &Writing<'_>, agent: &NewAgent<'_>, now: i64) -> Result<(), StoreError> {
-    writing.execute(
+    writing.send(
         "INSERT INTO agents (id, domain, role, state, software, host, serial, not_after, enrolled_at, enrolled_from, \
          key_fingerprint) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
         params![
@@ -110,7 +110,7 @@ pub fn renew(writing: &Writing<'_>, id: Uuid, renewal: &Renewal<'_>, now: i64) -
 /// Notes that a process of the agent has proved a key of its own, unless that was noted before.
 pub fn note_proof(writing: &Writing<'_>, id: Uuid, now: i64) -> Result<(), StoreError> {
     let first = "UPDATE agents SET proved_at = ?2 WHERE id = ?1 AND proved_at IS NULL";
-    writing.execute(first, params![id.as_bytes(), now])?;
+    writing.send(first, params![id.as_bytes(), now])?;
     Ok(())
 }
 
@@ -123,11 +123,11 @@ pub fn seen(
     now: i64,
 ) -> Result<(), StoreError> {
     let seen = "UPDATE agents SET seen_at = ?2 WHERE id = ?1";
-    writing.prepare_cached(seen)?.execute(params![id.as_bytes(), now])?;
+    writing.prepare_cached(seen)?.send(params![id.as_bytes(), now])?;
     if let Some(HeardProcess { name, alive_at }) = process {
         let newest = "UPDATE agents SET instance = ?2, alive_at = ?3 WHERE id = ?1 \
                       AND (alive_at IS NULL OR alive_at <= ?3)";
-        writing.prepare_cached(newest)?.execute(params![id.as_bytes(), name.as_bytes(), alive_at])?;
+        writing.prepare_cached(newest)?.send(params![id.as_bytes(), name.as_bytes(), alive_at])?;
     }
     Ok(())
 }

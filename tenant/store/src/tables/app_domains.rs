@@ -21,11 +21,11 @@ pub fn of(reading: &Reading<'_>, app: Uuid) -> Result<Vec<AppDomain>, StoreError
 /// Replaces the domains of an application.
 pub fn set(writing: &Writing<'_>, app: Uuid, domains: &[i64]) -> Result<(), StoreError> {
     changes::note_settings(writing)?;
-    writing.execute("DELETE FROM app_domains WHERE app = ?1", [app.as_bytes().as_slice()])?;
+    writing.send("DELETE FROM app_domains WHERE app = ?1", [app.as_bytes().as_slice()])?;
     let mut insert = writing
         .prepare_cached("INSERT INTO app_domains (app, domain) VALUES (?1, ?2) ON CONFLICT DO NOTHING")?;
     for domain in domains {
-        insert.execute((app.as_bytes(), domain))?;
+        insert.send((app.as_bytes(), domain))?;
     }
     Ok(())
 }

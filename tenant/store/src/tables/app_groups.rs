@@ -32,7 +32,7 @@ pub(super) fn listed(reading: &Reading<'_>, table: &str, app: Uuid) -> Result<Ve
 pub fn add(writing: &Writing<'_>, app: Uuid, group: &AppGroup) -> Result<(), StoreError> {
     changes::note_settings(writing)?;
     let AppGroup { domain, group, name, .. } = group;
-    writing.execute(
+    writing.send(
         "INSERT INTO app_groups (app, domain, object, name) VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING",
         params![app.as_bytes(), domain, group.as_bytes(), name],
     )?;
@@ -49,7 +49,7 @@ pub fn remove(writing: &Writing<'_>, app: Uuid, group: Uuid) -> Result<bool, Sto
 /// Ends the assignment of all groups.
 pub fn clear(writing: &Writing<'_>, app: Uuid) -> Result<(), StoreError> {
     changes::note_settings(writing)?;
-    writing.execute("DELETE FROM app_groups WHERE app = ?1", [app.as_bytes().as_slice()])?;
+    writing.send("DELETE FROM app_groups WHERE app = ?1", [app.as_bytes().as_slice()])?;
     Ok(())
 }
 
@@ -71,6 +71,14 @@ pub fn of_account(
     let held = members::groups_of(reading, domain, object, primary_group, members::Which::All)?;
     let held = held.unwrap_or_default();
     Ok(assigned.into_iter().find(|group| held.contains(&group.group)))
+}
+
+/// Sends what [`is_assigned`] asks of an application ahead.
+pub(crate) fn ask_ahead(reading: &Reading<'_>, app: Uuid) -> Result<(), StoreError> {
+    reading.ask_ahead(&[
+        &|| apps::serves_everybody(reading, app).map(drop),
+        &|| of(reading, app).map(drop),
+    ])
 }
 
 /// Whether an account is assigned to an application: everybody of its domains is, or a group of the account is. One that

@@ -40,12 +40,12 @@ pub fn of(reading: &Reading<'_>, app: Uuid) -> Result<Option<LdapAccess>, StoreE
 pub fn set(writing: &Writing<'_>, app: Uuid, access: Option<&LdapAccess>) -> Result<(), StoreError> {
     changes::note_settings(writing)?;
     for sql in ["DELETE FROM app_ldap_groups WHERE app = ?1", "DELETE FROM app_ldap WHERE app = ?1"] {
-        writing.execute(sql, [app.as_bytes().as_slice()])?;
+        writing.send(sql, [app.as_bytes().as_slice()])?;
     }
     let Some(access) = access else { return Ok(()) };
     let LdapAccess { view, tree, member_of, people_connect, groups, attributes } = access;
     let attributes = attributes.as_ref().map_or_else(|| ALL.to_owned(), |names| names.join(" "));
-    writing.execute(
+    writing.send(
         "INSERT INTO app_ldap (app, view, tree, member_of, people_connect, every_group, attributes)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
         params![
@@ -59,7 +59,7 @@ pub fn set(writing: &Writing<'_>, app: Uuid, access: Option<&LdapAccess>) -> Res
         ],
     )?;
     for AppGroup { domain, group, name, .. } in groups.iter().flatten().take(app_groups::MOST) {
-        writing.execute(
+        writing.send(
             "INSERT INTO app_ldap_groups (app, domain, object, name) VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING",
             params![app.as_bytes(), domain, group.as_bytes(), name],
         )?;

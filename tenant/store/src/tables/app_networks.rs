@@ -21,11 +21,11 @@ pub fn of(reading: &Reading<'_>, app: Uuid) -> Result<Vec<Network>, StoreError> 
 /// Replaces the networks of an application.
 pub fn set(writing: &Writing<'_>, app: Uuid, networks: &[Network]) -> Result<(), StoreError> {
     changes::note_settings(writing)?;
-    writing.execute("DELETE FROM app_networks WHERE app = ?1", [app.as_bytes().as_slice()])?;
+    writing.send("DELETE FROM app_networks WHERE app = ?1", [app.as_bytes().as_slice()])?;
     let sql = "INSERT INTO app_networks (app, network) VALUES (?1, ?2) ON CONFLICT DO NOTHING";
     let mut insert = writing.prepare_cached(sql)?;
     for network in networks {
-        insert.execute(params![app.as_bytes(), network.to_string()])?;
+        insert.send(params![app.as_bytes(), network.to_string()])?;
     }
     Ok(())
 }

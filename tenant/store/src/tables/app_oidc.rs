@@ -121,10 +121,10 @@ pub fn set(
     let salt =
         select.query_row([app.as_bytes().as_slice()], |row| row.get(0)).optional()?.unwrap_or(*new_salt);
     for table in ["app_roles", "app_oidc_groups", "app_uris", "app_keys", "app_oidc"] {
-        writing.execute(&format!("DELETE FROM {table} WHERE app = ?1"), [app.as_bytes().as_slice()])?;
+        writing.send(&format!("DELETE FROM {table} WHERE app = ?1"), [app.as_bytes().as_slice()])?;
     }
     let Some(client) = client else { return Ok(()) };
-    writing.execute(
+    writing.send(
         "INSERT INTO app_oidc (app, kind, pkce, algorithm, subject, every_group, salt, client_credentials,
              introspects_others, pushed_requests_only, device_codes)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
@@ -144,7 +144,7 @@ pub fn set(
     )?;
     for ClientKey { kid, public } in client.keys.iter().take(MOST_KEYS) {
         let algorithm = SigningAlgorithm::of(public);
-        writing.execute(
+        writing.send(
             "INSERT INTO app_keys (app, kid, algorithm, public) VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING",
             params![app.as_bytes(), kid, algorithm.as_str(), public.octets()],
         )?;
@@ -158,21 +158,21 @@ pub fn set(
         ("back-channel", back_channel),
     ] {
         for uri in uris {
-            writing.execute(
+            writing.send(
                 "INSERT INTO app_uris (app, what, uri) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING",
                 params![app.as_bytes(), what, uri],
             )?;
         }
     }
     for AppGroup { domain, group, name, .. } in groups.iter().flatten().take(app_groups::MOST) {
-        writing.execute(
+        writing.send(
             "INSERT INTO app_oidc_groups (app, domain, object, name) VALUES (?1, ?2, ?3, ?4)
              ON CONFLICT DO NOTHING",
             params![app.as_bytes(), domain, group.as_bytes(), name],
         )?;
     }
     for AppRole { role, group: AppGroup { domain, group, name, .. } } in roles.iter().take(MOST) {
-        writing.execute(
+        writing.send(
             "INSERT INTO app_roles (app, role, domain, object, name) VALUES (?1, ?2, ?3, ?4, ?5)
              ON CONFLICT DO NOTHING",
             params![app.as_bytes(), role, domain, group.as_bytes(), name],

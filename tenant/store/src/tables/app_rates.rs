@@ -56,5 +56,5 @@ pub fn replace(
 
 /// Deletes what an application had left.
 pub fn remove(writing: &Writing<'_>, app: Uuid) -> Result<(), StoreError> {
-    writing.execute("DELETE FROM app_rates WHERE app = ?1", [app]).map(drop)
+    writing.send("DELETE FROM app_rates WHERE app = ?1", [app])
 }

@@ -50,13 +50,13 @@ pub fn remove(writing: &Writing<'_>, app: Uuid, number: u8) -> Result<bool, Stor
 /// Removes all secrets of an application.
 pub fn clear(writing: &Writing<'_>, app: Uuid) -> Result<(), StoreError> {
     changes::note_settings(writing)?;
-    writing.execute("DELETE FROM app_secrets WHERE app = ?1", [app.as_bytes().as_slice()])?;
+    writing.send("DELETE FROM app_secrets WHERE app = ?1", [app.as_bytes().as_slice()])?;
     Ok(())
 }
 
 /// Notes a day on which a secret was used, as its first second in UTC.
 pub fn note_use(writing: &Writing<'_>, app: Uuid, number: u8, day: i64) -> Result<(), StoreError> {
-    writing.execute(
+    writing.send(
         "UPDATE app_secrets SET used_at = ?3 WHERE app = ?1 AND number = ?2 AND coalesce(used_at, 0) < ?3",
         params![app.as_bytes(), number, day],
     )?;

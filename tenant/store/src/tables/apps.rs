@@ -26,9 +26,17 @@ pub fn insert(writing: &Writing<'_>, app: &Application) -> Result<bool, StoreErr
 
 /// The application with this id.
 pub fn find(reading: &Reading<'_>, id: Uuid) -> Result<Option<Application>, StoreError> {
+    reading.ask_ahead(&[
+        &|| row(reading, id).map(drop),
+        &|| app_domains::of(reading, id).map(drop),
+        &|| app_networks::of(reading, id).map(drop),
+    ])?;
+    row(reading, id)?.map(|found| complete(reading, found)).transpose()
+}
+
+fn row(reading: &Reading<'_>, id: Uuid) -> Result<Option<(Application, bool)>, StoreError> {
     let mut select = reading.prepare_cached(&format!("{SELECT} WHERE id = ?1"))?;
-    let found = select.query_row([id.as_bytes().as_slice()], app).optional()?;
-    found.map(|found| complete(reading, found)).transpose()
+    select.query_row([id.as_bytes().as_slice()], app).optional()
 }
 
 /// The application with this name.
@@ -55,14 +63,14 @@ pub fn serves_everybody(reading: &Reading<'_>, id: Uuid) -> Result<Option<bool>,
 /// Sets whether everybody of its domains is assigned to an application.
 pub fn set_everybody(writing: &Writing<'_>, id: Uuid, everybody: bool) -> Result<(), StoreError> {
     changes::note_settings(writing)?;
-    writing.execute("UPDATE apps SET everybody = ?2 WHERE id = ?1", params![id.as_bytes(), everybody])?;
+    writing.send("UPDATE apps SET everybody = ?2 WHERE id = ?1", params![id.as_bytes(), everybody])?;
     Ok(())
 }
 
 /// Sets whether an application may sign in people of every domain, or of those alone that `app_domains` lists.
 pub fn set_every_domain(writing: &Writing<'_>, id: Uuid, every: bool) -> Result<(), StoreError> {
     changes::note_settings(writing)?;
-    writing.execute("UPDATE apps SET every_domain = ?2 WHERE id = ?1", params![id.as_bytes(), every])?;
+    writing.send("UPDATE apps SET every_domain = ?2 WHERE id = ?1", params![id.as_bytes(), every])?;
     Ok(())
 }
 
@@ -70,7 +78,7 @@ pub fn set_every_domain(writing: &Writing<'_>, id: Uuid, every: bool) -> Result<
 pub fn set_rate(writing: &Writing<'_>, id: Uuid, rate_per_minute: u32) -> Result<(), StoreError> {
     changes::note_settings(writing)?;
     let sql = "UPDATE apps SET rate_per_minute = ?2 WHERE id = ?1";
-    writing.execute(sql, params![id.as_bytes(), rate_per_minute])?;
+    writing.send(sql, params![id.as_bytes(), rate_per_minute])?;
     Ok(())
 }
 
@@ -88,7 +96,7 @@ pub fn revoke(writing: &Writing<'_>, id: Uuid, now: i64) -> Result<bool, StoreEr
 /// serve nobody under a name that looks alive.
 pub(super) fn remove_domain(writing: &Writing<'_>, domain: i64, now: i64) -> Result<(), StoreError> {
     changes::note_settings(writing)?;
-    writing.execute(
+    writing.send(
         "UPDATE apps SET revoked_at = coalesce(revoked_at, ?2) WHERE every_domain = 0
          AND id IN (SELECT app FROM app_domains WHERE domain = ?1)
          AND NOT EXISTS (SELECT 1 FROM app_domains o WHERE o.app = apps.id AND o.domain <> ?1)",

@@ -175,7 +175,7 @@ pub(crate) fn put(writing: &Writing<'_>, number: i64, entries: &[Entry<'_>]) -> 
                ON CONFLICT (number) DO UPDATE SET primary_group_id = excluded.primary_group_id,
                    account_expires = excluded.account_expires, group_type = excluded.group_type,
                    packed = excluded.packed";
-    writing.prepare_cached(sql)?.execute((
+    writing.prepare_cached(sql)?.send((
         number,
         searched("primary_group_id"),
         searched("account_expires"),
@@ -194,13 +194,13 @@ pub(crate) fn put_octets(
 ) -> Result<(), StoreError> {
     let sql = "INSERT INTO octets (number, name, value) VALUES (?1, ?2, ?3)
                ON CONFLICT (number, name) DO UPDATE SET value = excluded.value";
-    writing.prepare_cached(sql)?.execute((number, name, octets))?;
+    writing.prepare_cached(sql)?.send((number, name, octets))?;
     Ok(())
 }
 
 fn delete_octets(writing: &Writing<'_>, number: i64, name: &str) -> Result<(), StoreError> {
     let sql = "DELETE FROM octets WHERE number = ?1 AND name = ?2";
-    writing.prepare_cached(sql)?.execute((number, name))?;
+    writing.prepare_cached(sql)?.send((number, name))?;
     Ok(())
 }
 

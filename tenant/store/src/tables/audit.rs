@@ -22,7 +22,7 @@ pub fn append(
 ) -> Result<(), StoreError> {
     writing
         .prepare_cached("INSERT INTO audit (at, actor, action, subject, detail) VALUES (?1, ?2, ?3, ?4, ?5)")?
-        .execute(params![now, plain(actor), plain(action), plain(subject), plain(detail)])?;
+        .send(params![now, plain(actor), plain(action), plain(subject), plain(detail)])?;
     Ok(())
 }
 

@@ -52,7 +52,7 @@ pub fn note_settings(writing: &Writing<'_>) -> Result<(), StoreError> {
 /// Notes that objects lost their rows or their domain.
 pub fn note_forgetting(writing: &Writing<'_>) -> Result<(), StoreError> {
     let number = number(writing, 0)?;
-    writing.prepare_cached("UPDATE tenant SET forgotten = ?1")?.execute([number])?;
+    writing.prepare_cached("UPDATE tenant SET forgotten = ?1")?.send([number])?;
     Ok(())
 }
 

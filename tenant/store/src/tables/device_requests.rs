@@ -158,14 +158,14 @@ pub fn answer(writing: &Writing<'_>, id: Uuid, answer: DeviceAnswer) -> Result<(
 /// Notes that the device has asked for its tokens.
 pub fn note_poll(writing: &Writing<'_>, id: Uuid, now: i64) -> Result<(), StoreError> {
     let sql = "UPDATE device_requests SET polled_at = ?2 WHERE id = ?1";
-    writing.execute(sql, params![id.as_bytes(), now])?;
+    writing.send(sql, params![id.as_bytes(), now])?;
     Ok(())
 }
 
 /// Notes how long the device must wait between two times from now on.
 pub fn note_wait(writing: &Writing<'_>, id: Uuid, wait_seconds: i64) -> Result<(), StoreError> {
     let sql = "UPDATE device_requests SET wait_seconds = ?2 WHERE id = ?1";
-    writing.execute(sql, params![id.as_bytes(), wait_seconds])?;
+    writing.send(sql, params![id.as_bytes(), wait_seconds])?;
     Ok(())
 }
 

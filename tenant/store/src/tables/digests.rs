@@ -135,7 +135,7 @@ pub fn put(
             "INSERT INTO digests (number, stamp, sealed, set_at) VALUES (?1, ?2, ?3, ?4)
              ON CONFLICT (number) DO UPDATE SET stamp = excluded.stamp, sealed = excluded.sealed, set_at = excluded.set_at",
         )?
-        .execute((numbers::of(writing, object)?, stamps::to_bytes(stamp), sealed, now))?;
+        .send((numbers::of(writing, object)?, stamps::to_bytes(stamp), sealed, now))?;
     Ok(())
 }
 

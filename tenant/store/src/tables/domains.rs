@@ -106,6 +106,13 @@ pub fn by_id(reading: &Reading<'_>, id: i64) -> Result<Option<Domain>, StoreErro
     statement.query_row([id], from_row).optional()
 }
 
+/// The domain of an object.
+pub fn of_object(reading: &Reading<'_>, object: Uuid) -> Result<Option<Domain>, StoreError> {
+    let sql =
+        format!("SELECT {COLUMNS} FROM domains WHERE id = (SELECT domain FROM objects WHERE object = ?1)");
+    reading.prepare_cached(&sql)?.query_row([object.as_bytes()], from_row).optional()
+}
+
 /// The domain with this DNS or NetBIOS name, in upper or lower case.
 pub fn by_name(reading: &Reading<'_>, name: &str) -> Result<Option<Domain>, StoreError> {
     let mut statement = reading
@@ -120,7 +127,7 @@ pub fn set_signin(
     policy: SigninPolicy,
     approve_agents: bool,
 ) -> Result<(), StoreError> {
-    writing.execute(
+    writing.send(
         "UPDATE domains SET signin_policy = ?2, approve_agents = ?3 WHERE id = ?1",
         (id, policy.as_str(), approve_agents),
     )?;
@@ -129,13 +136,13 @@ pub fn set_signin(
 
 /// Sets whether the domain's people may change their passwords here.
 pub fn set_change_policy(writing: &Writing<'_>, id: i64, policy: ChangePolicy) -> Result<(), StoreError> {
-    writing.execute("UPDATE domains SET change_policy = ?2 WHERE id = ?1", (id, policy.as_str()))?;
+    writing.send("UPDATE domains SET change_policy = ?2 WHERE id = ?1", (id, policy.as_str()))?;
     Ok(())
 }
 
 /// Sets the least iterations of a digest that the domain accepts.
 pub fn set_min_iterations(writing: &Writing<'_>, id: i64, iterations: u32) -> Result<(), StoreError> {
-    writing.execute("UPDATE domains SET min_iterations = ?2 WHERE id = ?1", (id, iterations))?;
+    writing.send("UPDATE domains SET min_iterations = ?2 WHERE id = ?1", (id, iterations))?;
     Ok(())
 }
 
@@ -223,7 +230,7 @@ pub fn acknowledge(writing: &Writing<'_>, id: i64, cursor: &str) -> Result<(), S
             "UPDATE domains SET acknowledged_before = acknowledged, acknowledged = ?2
              WHERE id = ?1 AND acknowledged IS DISTINCT FROM ?2",
         )?
-        .execute((id, cursor))?;
+        .send((id, cursor))?;
     Ok(())
 }
 

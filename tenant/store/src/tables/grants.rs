@@ -36,7 +36,7 @@ pub struct Grant {
 /// page of the index of sessions. The sweep deletes those that have ended.
 pub fn insert(writing: &Writing<'_>, grant: &Grant) -> Result<(), StoreError> {
     let Grant { id, app, object, session, scopes, nonce, signed_in_at, hash, ends_at } = grant;
-    writing.execute(
+    writing.send(
         "INSERT INTO grants (id, app, object, session, scopes, nonce, signed_in_at, hash, ends_at)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
         params![

@@ -24,6 +24,19 @@ pub fn of(reading: &Reading<'_>, domain: i64) -> Result<Vec<GroupPolicy>, StoreE
     .collect()
 }
 
+/// The sign-in policies that groups of any domain have, each with its domain, in the order of the lists.
+pub fn all(reading: &Reading<'_>) -> Result<Vec<(i64, SigninPolicy)>, StoreError> {
+    let mut statement =
+        reading.prepare_cached("SELECT domain, policy FROM group_policies ORDER BY domain, place")?;
+    let rows = statement.query_map((), |row| Ok((row.get(0)?, row.get::<String>(1)?)))?;
+    rows.map(|row| {
+        let (domain, policy) = row?;
+        let policy = SigninPolicy::parse(&policy).ok_or(StoreError::Foreign { what: "sign-in policy" })?;
+        Ok((domain, policy))
+    })
+    .collect()
+}
+
 /// Whether a group of the domain has a policy.
 pub fn has(reading: &Reading<'_>, domain: i64, group: Uuid) -> Result<bool, StoreError> {
     let sql = "SELECT EXISTS (SELECT 1 FROM group_policies WHERE domain = ?1 AND object = ?2)";
@@ -40,14 +53,14 @@ pub fn idle(reading: &Reading<'_>, domain: i64) -> Result<i64, StoreError> {
 /// Replaces the group policies of a domain with these, in this order. The last members of a group that refuses no
 /// more are forgotten.
 pub fn set(writing: &Writing<'_>, domain: i64, policies: &[GroupPolicy]) -> Result<(), StoreError> {
-    writing.execute("DELETE FROM group_policies WHERE domain = ?1", [domain])?;
+    writing.send("DELETE FROM group_policies WHERE domain = ?1", [domain])?;
     for (place, one) in (1_i64..).zip(policies) {
-        writing.execute(
+        writing.send(
             "INSERT INTO group_policies (domain, object, place, policy, name) VALUES (?1, ?2, ?3, ?4, ?5)",
             (domain, one.group.as_bytes(), place, one.policy.as_str(), &one.name),
         )?;
     }
-    writing.execute(
+    writing.send(
         "DELETE FROM refused_members WHERE domain = ?1 AND policy_group NOT IN
              (SELECT object FROM group_policies WHERE domain = ?1 AND policy = 'refuse')",
         [domain],

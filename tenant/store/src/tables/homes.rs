@@ -20,7 +20,7 @@ pub fn find(reading: &Reading<'_>, object: Uuid) -> Result<Option<i64>, StoreErr
 pub(crate) fn keep(writing: &Writing<'_>, object: Uuid) -> Result<(), StoreError> {
     let insert = "INSERT INTO homes (object, domain) SELECT object, domain FROM objects WHERE object = ?1
                   ON CONFLICT (object) DO NOTHING";
-    writing.prepare_cached(insert)?.execute([object.as_bytes()])?;
+    writing.prepare_cached(insert)?.send([object.as_bytes()])?;
     Ok(())
 }
 

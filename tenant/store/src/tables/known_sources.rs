@@ -41,12 +41,12 @@ pub fn note(writing: &Writing<'_>, object: Uuid, hashes: &[[u8; 32]], now: i64) 
             "INSERT INTO known_sources (object, hash, seen_at) VALUES (?1, ?2, ?3) ON CONFLICT (object, hash)
              DO UPDATE SET seen_at = excluded.seen_at WHERE known_sources.seen_at < excluded.seen_at",
         )?
-        .execute((object.as_bytes(), hash, now))?;
+        .send((object.as_bytes(), hash, now))?;
     // 2. The same source under older keys needs no place any more.
     for hash in under_older_keys {
         writing
             .prepare_cached("DELETE FROM known_sources WHERE object = ?1 AND hash = ?2")?
-            .execute((object.as_bytes(), hash))?;
+            .send((object.as_bytes(), hash))?;
     }
     // 3. The limit. The source that was just noted stays, also after the clock was set back.
     writing
@@ -55,7 +55,7 @@ pub fn note(writing: &Writing<'_>, object: Uuid, hashes: &[[u8; 32]], now: i64) 
                  SELECT hash FROM known_sources WHERE object = ?1
                  ORDER BY hash = ?2 DESC, seen_at DESC LIMIT 1000 OFFSET ?3)",
         )?
-        .execute((object.as_bytes(), hash, KNOWN_SOURCES))?;
+        .send((object.as_bytes(), hash, KNOWN_SOURCES))?;
     Ok(())
 }
 

@@ -58,13 +58,13 @@ pub fn put(
                 "INSERT INTO links (source, what, target, domain, stamp, present, cycle) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
                  ON CONFLICT (source, what, target, domain) DO UPDATE SET stamp = excluded.stamp, present = excluded.present, cycle = excluded.cycle",
             )?
-            .execute((key.0, key.1, key.2, key.3, stamp, link.present, cycle.map(|c| *c.as_bytes())))?;
+            .send((key.0, key.1, key.2, key.3, stamp, link.present, cycle.map(|c| *c.as_bytes())))?;
     } else if held.is_some_and(|(_, _, held)| held != cycle) {
         writing
             .prepare_cached(
                 "UPDATE links SET cycle = ?5 WHERE source = ?1 AND what = ?2 AND target = ?3 AND domain = ?4",
             )?
-            .execute((key.0, key.1, key.2, key.3, cycle.map(|c| *c.as_bytes())))?;
+            .send((key.0, key.1, key.2, key.3, cycle.map(|c| *c.as_bytes())))?;
     }
     Ok(changed)
 }
@@ -72,7 +72,7 @@ pub fn put(
 /// Deletes the links from an object that has left the domain.
 pub fn drop_from(writing: &Writing<'_>, domain: i64, source: Uuid) -> Result<(), StoreError> {
     let sql = "DELETE FROM links WHERE source = ?1 AND domain = ?2";
-    writing.prepare_cached(sql)?.execute((source.as_bytes(), domain))?;
+    writing.prepare_cached(sql)?.send((source.as_bytes(), domain))?;
     Ok(())
 }
 
@@ -89,7 +89,7 @@ pub fn drop_unnamed(writing: &Writing<'_>, domain: i64, cycle: Uuid, now: i64) -
         changes::note_object(writing, source, now)?;
     }
     let unnamed = "DELETE FROM links WHERE domain = ?1 AND cycle IS DISTINCT FROM ?2 AND present = ?3";
-    writing.execute(unnamed, (domain, cycle.as_bytes(), false))?;
+    writing.send(unnamed, (domain, cycle.as_bytes(), false))?;
     writing.execute(unnamed, (domain, cycle.as_bytes(), true))
 }
 

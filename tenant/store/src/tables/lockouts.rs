@@ -107,7 +107,7 @@ pub fn replace(
                      SELECT source FROM lockouts WHERE object = ?1 AND source <> ?2
                      ORDER BY source = ?3 DESC, last_at DESC LIMIT 1000 OFFSET ?4)",
             )?
-            .execute((object.as_bytes(), UNKNOWN_SOURCES, source, KNOWN_SOURCES))?;
+            .send((object.as_bytes(), UNKNOWN_SOURCES, source, KNOWN_SOURCES))?;
     }
     Ok(())
 }

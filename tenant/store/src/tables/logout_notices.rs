@@ -38,7 +38,7 @@ fn read(row: &Row<'_>) -> Result<LogoutNotice, StoreError> {
 
 /// Notes that a client has learned of a session, if it has a URI for notices.
 pub fn note_client(writing: &Writing<'_>, session: Uuid, app: Uuid) -> Result<(), StoreError> {
-    writing.execute(
+    writing.send(
         "INSERT INTO session_clients (session, app)
          SELECT ?1, app FROM app_uris WHERE app = ?2 AND what = 'back-channel' ON CONFLICT DO NOTHING",
         params![session.as_bytes(), app.as_bytes()],
@@ -53,10 +53,10 @@ pub(super) fn session_ends(writing: &Writing<'_>, session: Uuid, now: i64) -> Re
          SELECT c.session, c.app, s.object, ?2, ?2, 0 FROM session_clients c JOIN web_sessions s ON s.id = c.session
          WHERE c.session = ?1 ON CONFLICT DO NOTHING",
     )?
-    .execute(params![session.as_bytes(), now])?;
+    .send(params![session.as_bytes(), now])?;
     writing
         .prepare_cached("DELETE FROM session_clients WHERE session = ?1")?
-        .execute([session.as_bytes().as_slice()])?;
+        .send([session.as_bytes().as_slice()])?;
     Ok(())
 }
 
@@ -92,7 +92,7 @@ pub fn claim(
 /// A notice is to be tried again at `at`.
 pub fn try_again(writing: &Writing<'_>, notice: &LogoutNotice, at: i64) -> Result<(), StoreError> {
     let sql = "UPDATE logout_notices SET next_at = ?3 WHERE session = ?1 AND app = ?2";
-    writing.execute(sql, params![notice.session.as_bytes(), notice.app.as_bytes(), at])?;
+    writing.send(sql, params![notice.session.as_bytes(), notice.app.as_bytes(), at])?;
     Ok(())
 }
 

@@ -21,13 +21,13 @@ pub fn set(
     let number = numbers::of(writing, object)?;
     let mut drop = writing.prepare_cached("DELETE FROM signin_names WHERE name = ?1 AND number = ?2")?;
     for name in before.iter().filter(|name| !names.contains(name)) {
-        drop.execute((name, number))?;
+        drop.send((name, number))?;
     }
     let mut add = writing.prepare_cached(
         "INSERT INTO signin_names (name, number, hash) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING",
     )?;
     for name in names.iter().filter(|name| !before.contains(name)) {
-        add.execute((name, number, key.hash(name).as_bytes()))?;
+        add.send((name, number, key.hash(name).as_bytes()))?;
     }
     Ok(())
 }
@@ -49,10 +49,16 @@ pub fn holders(reading: &Reading<'_>, folded: &str) -> Result<Vec<Uuid>, StoreEr
 
 /// The accounts with this sign-in name, at most `limit`.
 pub fn all_holders(reading: &Reading<'_>, folded: &str, limit: u32) -> Result<Vec<Uuid>, StoreError> {
+    let holders = with_domains(reading, folded, limit)?;
+    Ok(holders.into_iter().map(|(object, _)| object).collect())
+}
+
+/// The same, each with its domain.
+fn with_domains(reading: &Reading<'_>, folded: &str, limit: u32) -> Result<Vec<(Uuid, i64)>, StoreError> {
     let mut statement = reading.prepare_cached(
-        "SELECT o.object FROM signin_names n JOIN objects o ON o.number = n.number WHERE n.name = ?1 LIMIT ?2",
+        "SELECT o.object, o.domain FROM signin_names n JOIN objects o ON o.number = n.number WHERE n.name = ?1 LIMIT ?2",
     )?;
-    let rows = statement.query_map((folded, limit), |row| stamps::guid(row, 0))?;
+    let rows = statement.query_map((folded, limit), |row| Ok((stamps::guid(row, 0)?, row.get(1)?)))?;
     rows.collect::<Result<_, _>>()
 }
 
@@ -101,11 +107,23 @@ pub fn ambiguous(reading: &Reading<'_>, limit: u32) -> Result<BTreeMap<String, A
 
 /// The account with this sign-in name, as a person typed it.
 pub fn whose(reading: &Reading<'_>, name: &str) -> Result<Whose, StoreError> {
-    let Some(folded) = folded(name) else { return Ok(Whose::Nobody) };
-    Ok(match holders(reading, &folded)?.as_slice() {
-        [] => Whose::Nobody,
-        [one] if reserved_names::is_reserved(reading, &folded, *one)? => Whose::Ambiguous,
-        [one] => Whose::One(*one),
-        _ => Whose::Ambiguous,
+    whose_with_domain(reading, name).map(|(whose, _)| whose)
+}
+
+/// The same, and the domain of the account.
+pub(crate) fn whose_with_domain(
+    reading: &Reading<'_>,
+    name: &str,
+) -> Result<(Whose, Option<i64>), StoreError> {
+    let Some(folded) = folded(name) else { return Ok((Whose::Nobody, None)) };
+    reading.ask_ahead(&[
+        &|| with_domains(reading, &folded, 2).map(drop),
+        &|| reserved_names::is_reserved(reading, &folded).map(drop),
+    ])?;
+    Ok(match with_domains(reading, &folded, 2)?.as_slice() {
+        [] => (Whose::Nobody, None),
+        [_] if reserved_names::is_reserved(reading, &folded)? => (Whose::Ambiguous, None),
+        [(object, domain)] => (Whose::One(*object), Some(*domain)),
+        _ => (Whose::Ambiguous, None),
     })
 }

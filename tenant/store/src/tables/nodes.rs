@@ -71,7 +71,7 @@ pub fn insert(
     now: i64,
 ) -> Result<(), StoreError> {
     let sql = "INSERT INTO nodes (id, name, url, added_at) VALUES (?1, ?2, ?3, ?4)";
-    writing.execute(sql, params![id.as_bytes(), name, url, now])?;
+    writing.send(sql, params![id.as_bytes(), name, url, now])?;
     changes::note_settings(writing)
 }
 
@@ -85,9 +85,9 @@ pub fn invite(
     now: i64,
 ) -> Result<(), StoreError> {
     let unused = "DELETE FROM nodes WHERE name = ?1 AND invited_until IS NOT NULL";
-    writing.execute(unused, [name])?;
+    writing.send(unused, [name])?;
     let sql = "INSERT INTO nodes (id, name, url, added_at, invitation, invited_until) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
-    writing.execute(sql, params![id.as_bytes(), name, url, now, bundle, until]).map(drop)
+    writing.send(sql, params![id.as_bytes(), name, url, now, bundle, until])
 }
 
 /// Lets a node join with the bundle that has this SHA-256. False: it was not invited with it, has joined, or is late.
@@ -103,14 +103,14 @@ pub fn join(writing: &Writing<'_>, id: Uuid, bundle: &[u8; 32], now: i64) -> Res
 
 /// Gives a node another URL.
 pub fn move_to(writing: &Writing<'_>, id: Uuid, url: &str) -> Result<(), StoreError> {
-    writing.execute("UPDATE nodes SET url = ?2 WHERE id = ?1", params![id.as_bytes(), url])?;
+    writing.send("UPDATE nodes SET url = ?2 WHERE id = ?1", params![id.as_bytes(), url])?;
     changes::note_settings(writing)
 }
 
 /// Notes that a node serves.
 pub fn note_seen(writing: &Writing<'_>, id: Uuid, software: &str, now: i64) -> Result<(), StoreError> {
     let sql = "UPDATE nodes SET seen_at = ?2, software = ?3 WHERE id = ?1";
-    writing.execute(sql, params![id.as_bytes(), now, software]).map(drop)
+    writing.send(sql, params![id.as_bytes(), now, software])
 }
 
 /// Removes a node. False: there is none.
@@ -122,5 +122,5 @@ pub fn remove(writing: &Writing<'_>, id: Uuid) -> Result<bool, StoreError> {
 
 /// Removes all nodes. The next process that serves is the first one again.
 pub(crate) fn remove_all(writing: &Writing<'_>) -> Result<(), StoreError> {
-    writing.execute("DELETE FROM nodes", ()).map(drop)
+    writing.send("DELETE FROM nodes", ())
 }

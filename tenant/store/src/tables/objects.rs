@@ -82,7 +82,7 @@ pub fn put(writing: &Writing<'_>, object: &Object) -> Result<(), StoreError> {
         "INSERT INTO objects (object, domain, sid, presence, protected_user, cycle, changed_at, kind,
                       removed_at, privileged, change) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)";
     let change = changes::number(writing, object.changed_at)?;
-    writing.prepare_cached(insert)?.execute(params![
+    writing.prepare_cached(insert)?.send(params![
         object.object.as_bytes(),
         object.domain,
         object.sid,
@@ -127,7 +127,7 @@ pub fn set_presence(
             "UPDATE objects SET presence = ?2, changed_at = ?3, removed_at = CASE WHEN ?4 THEN coalesce(removed_at, ?3) END
              WHERE object = ?1",
         )?
-        .execute((object.as_bytes(), presence_text(presence), now, is_removed(presence)))?;
+        .send((object.as_bytes(), presence_text(presence), now, is_removed(presence)))?;
     changes::note_object(writing, object, now)
 }
 
@@ -198,7 +198,7 @@ pub fn walk(
 /// over, and for one whose kind is another one by now.
 pub fn forget(writing: &Writing<'_>, object: Uuid) -> Result<(), StoreError> {
     forget_own(writing, object)?;
-    writing.prepare_cached("DELETE FROM links WHERE target = ?1")?.execute([object.as_bytes()])?;
+    writing.prepare_cached("DELETE FROM links WHERE target = ?1")?.send([object.as_bytes()])?;
     Ok(())
 }
 
@@ -225,7 +225,7 @@ pub fn forget_own(writing: &Writing<'_>, object: Uuid) -> Result<(), StoreError>
         "DELETE FROM links WHERE source = ?1",
         "DELETE FROM objects WHERE object = ?1",
     ] {
-        writing.prepare_cached(sql)?.execute([object.as_bytes()])?;
+        writing.prepare_cached(sql)?.send([object.as_bytes()])?;
     }
     changes::note_forgetting(writing)
 }

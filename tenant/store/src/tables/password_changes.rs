@@ -30,7 +30,7 @@ pub fn note(
                    expected = CASE WHEN excluded.expected = 1 THEN 1 ELSE password_changes.expected END,
                    doubted = 0, wanted_at = NULL, changed_at = excluded.changed_at";
     let (stamp, set_at) = (dropped.map(stamps::to_bytes), password_set.map(seconds));
-    writing.execute(sql, params![object.as_bytes(), stamp, set_at, dropped.is_some(), now])?;
+    writing.send(sql, params![object.as_bytes(), stamp, set_at, dropped.is_some(), now])?;
     Ok(())
 }
 
@@ -40,7 +40,7 @@ pub fn want(writing: &Writing<'_>, object: Uuid, now: i64) -> Result<(), StoreEr
     let sql = "INSERT INTO password_changes (object, expected, doubted, wanted_at, changed_at) VALUES (?1, 1, 0, ?2, ?2)
                ON CONFLICT (object) DO UPDATE SET expected = 1, wanted_at = excluded.wanted_at,
                    changed_at = excluded.changed_at";
-    writing.execute(sql, params![object.as_bytes(), now])?;
+    writing.send(sql, params![object.as_bytes(), now])?;
     Ok(())
 }
 
@@ -100,7 +100,7 @@ pub fn keeps_out(reading: &Reading<'_>, object: Uuid, stamp: &Stamp, since: i64)
 /// The digest of the new password has arrived.
 pub fn forget(writing: &Writing<'_>, object: Uuid) -> Result<(), StoreError> {
     let sql = "DELETE FROM password_changes WHERE object = ?1";
-    writing.prepare_cached(sql)?.execute([object.as_bytes()])?;
+    writing.prepare_cached(sql)?.send([object.as_bytes()])?;
     Ok(())
 }
 

@@ -28,11 +28,11 @@ pub fn insert(
     now: i64,
 ) -> Result<bool, StoreError> {
     let ended = "DELETE FROM pushed_requests WHERE app = ?1 AND ends_at <= ?2";
-    writing.execute(ended, params![app.as_bytes(), now])?;
+    writing.send(ended, params![app.as_bytes(), now])?;
     if waiting(writing, app)? >= MOST {
         return Ok(false);
     }
-    writing.execute(
+    writing.send(
         "INSERT INTO pushed_requests (hash, app, sealed, ends_at) VALUES (?1, ?2, ?3, ?4)",
         params![hash, app.as_bytes(), sealed, ends_at],
     )?;

@@ -8,13 +8,13 @@ use uuid::Uuid;
 
 /// Replaces the last members of a group with these accounts.
 pub fn set(writing: &Writing<'_>, domain: i64, group: Uuid, accounts: &[Uuid]) -> Result<(), StoreError> {
-    writing.execute(
+    writing.send(
         "DELETE FROM refused_members WHERE domain = ?1 AND policy_group = ?2",
         (domain, group.as_bytes()),
     )?;
     let insert = "INSERT INTO refused_members (domain, policy_group, object) VALUES (?1, ?2, ?3)";
     for account in accounts {
-        writing.prepare_cached(insert)?.execute((domain, group.as_bytes(), account.as_bytes()))?;
+        writing.prepare_cached(insert)?.send((domain, group.as_bytes(), account.as_bytes()))?;
     }
     Ok(())
 }

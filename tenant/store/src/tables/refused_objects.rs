@@ -35,7 +35,7 @@ pub fn note(writing: &Writing<'_>, domain: i64, object: Uuid, now: i64) -> Resul
             "INSERT INTO refused_objects (domain, object, first_at, last_at) VALUES (?1, ?2, ?3, ?3)
              ON CONFLICT (domain, object) DO UPDATE SET last_at = excluded.last_at",
         )?
-        .execute((key.0, key.1, now))?;
+        .send((key.0, key.1, now))?;
     Ok(last.is_none_or(|last| last.div_euclid(DAY) != now.div_euclid(DAY)))
 }
 
@@ -45,7 +45,7 @@ pub fn prune(writing: &Writing<'_>, domain: i64) -> Result<(), StoreError> {
     if surplus > 0 {
         let oldest = "DELETE FROM refused_objects WHERE domain = ?1 AND object IN
              (SELECT object FROM refused_objects WHERE domain = ?1 ORDER BY last_at, object LIMIT ?2)";
-        writing.execute(oldest, (domain, surplus))?;
+        writing.send(oldest, (domain, surplus))?;
     }
     Ok(())
 }

@@ -74,13 +74,13 @@ pub fn apply(
     // 4. Other names, or the same ones written again: replace the rows.
     writing
         .prepare_cached("DELETE FROM reserved_names WHERE domain = ?1 AND object = ?2 AND attribute = ?3")?
-        .execute(key)?;
+        .send(key)?;
     let mut insert = writing.prepare_cached(
         "INSERT INTO reserved_names (domain, object, attribute, hash, stamp, cycle) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
          ON CONFLICT DO NOTHING",
     )?;
     for hash in wanted {
-        insert.execute((key.0, key.1, key.2, hash, stamps::to_bytes(stamp), cycle))?;
+        insert.send((key.0, key.1, key.2, hash, stamps::to_bytes(stamp), cycle))?;
     }
     Ok(Some(new))
 }
@@ -89,7 +89,7 @@ pub fn apply(
 pub fn forget(writing: &Writing<'_>, domain: i64, object: Uuid) -> Result<(), StoreError> {
     writing
         .prepare_cached("DELETE FROM reserved_names WHERE domain = ?1 AND object = ?2")?
-        .execute((domain, object.as_bytes()))?;
+        .send((domain, object.as_bytes()))?;
     Ok(())
 }
 
@@ -97,33 +97,33 @@ pub fn forget(writing: &Writing<'_>, domain: i64, object: Uuid) -> Result<(), St
 pub fn drop_unnamed(writing: &Writing<'_>, domain: i64, cycle: Uuid) -> Result<(), StoreError> {
     writing
         .prepare_cached("DELETE FROM reserved_names WHERE domain = ?1 AND (cycle IS NULL OR cycle <> ?2)")?
-        .execute((domain, cycle.as_bytes()))?;
+        .send((domain, cycle.as_bytes()))?;
     Ok(())
 }
 
 /// Deletes all names of the domain.
 pub fn drop_all(writing: &Writing<'_>, domain: i64) -> Result<(), StoreError> {
-    writing.execute("DELETE FROM reserved_names WHERE domain = ?1", [domain])?;
+    writing.send("DELETE FROM reserved_names WHERE domain = ?1", [domain])?;
     Ok(())
 }
 
 /// Sets since when the names of the domain hold, in seconds since 1970; none: not all have arrived.
 pub fn set_since(writing: &Writing<'_>, domain: i64, since: Option<i64>) -> Result<(), StoreError> {
-    writing.execute("UPDATE domains SET reserved_since = ?2 WHERE id = ?1", (domain, since))?;
+    writing.send("UPDATE domains SET reserved_since = ?2 WHERE id = ?1", (domain, since))?;
     Ok(())
 }
 
-/// Whether an account that is not carried also has this name of a carried account. Another domain counts only if it
+/// Whether an account that is not carried also has this name, which one carried account has. Another domain counts only if it
 /// declares the suffix of the name, as for names of carried accounts: no domain keeps another one's people out.
-pub fn is_reserved(reading: &Reading<'_>, name: &str, holder: Uuid) -> Result<bool, StoreError> {
+pub fn is_reserved(reading: &Reading<'_>, name: &str) -> Result<bool, StoreError> {
     let mut statement = reading.prepare_cached(
         "SELECT DISTINCT r.domain, r.domain = o.domain FROM signin_names n
          JOIN objects o ON o.number = n.number
          JOIN reserved_names r ON r.hash = n.hash AND r.object <> o.object
          JOIN domains d ON d.id = r.domain
-         WHERE n.name = ?1 AND o.object = ?2 AND d.reserved_since IS NOT NULL",
+         WHERE n.name = ?1 AND d.reserved_since IS NOT NULL",
     )?;
-    let rows = statement.query_map((name, holder.as_bytes()), |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let rows = statement.query_map([name], |row| Ok((row.get(0)?, row.get(1)?)))?;
     let domains: Vec<(i64, bool)> = rows.collect::<Result<_, _>>()?;
     for (domain, same) in domains {
         if same || may_have(reading, domain, name)? {

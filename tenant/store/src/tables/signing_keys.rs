@@ -83,7 +83,7 @@ pub fn insert(
     now: i64,
 ) -> Result<(), StoreError> {
     let sealed = keys.seal(&place(kid), private).map_err(StoreError::Seal)?;
-    writing.execute(
+    writing.send(
         "INSERT INTO signing_keys (kid, algorithm, sealed, made_at) VALUES (?1, ?2, ?3, ?4)",
         params![kid, algorithm.as_str(), sealed, now],
     )?;
@@ -97,12 +97,12 @@ pub fn sign_with(
     algorithm: SigningAlgorithm,
     now: i64,
 ) -> Result<(), StoreError> {
-    writing.execute(
+    writing.send(
         "UPDATE signing_keys SET retired_at = ?2
          WHERE algorithm = ?1 AND signs_at IS NOT NULL AND retired_at IS NULL AND kid <> ?3",
         params![algorithm.as_str(), now, kid],
     )?;
-    writing.execute(
+    writing.send(
         "UPDATE signing_keys SET signs_at = ?2 WHERE kid = ?1 AND signs_at IS NULL",
         params![kid, now],
     )?;
@@ -111,7 +111,7 @@ pub fn sign_with(
 
 /// Deletes a key.
 pub fn delete(writing: &Writing<'_>, kid: &str) -> Result<(), StoreError> {
-    writing.execute("DELETE FROM signing_keys WHERE kid = ?1", [kid])?;
+    writing.send("DELETE FROM signing_keys WHERE kid = ?1", [kid])?;
     changes::note_settings(writing)
 }
 

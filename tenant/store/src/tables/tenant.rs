@@ -24,10 +24,10 @@ pub(crate) fn find(reading: &Reading<'_>) -> Result<Tenant, StoreError> {
 /// Writes the row of a new tenant, with its first generation. `now` is in seconds since 1970.
 pub(crate) fn insert(writing: &Writing<'_>, tenant: Uuid, now: i64) -> Result<(), StoreError> {
     let sql = "INSERT INTO tenant (only_row, id, generation, created_at) VALUES (1, ?1, ?2, ?3)";
-    writing.execute(sql, (tenant, Uuid::new_v4(), now)).map(drop)
+    writing.send(sql, (tenant, Uuid::new_v4(), now))
 }
 
 /// Gives the tenant a new generation, so that each phs compares in full.
 pub fn renew_generation(writing: &Writing<'_>) -> Result<(), StoreError> {
-    writing.execute("UPDATE tenant SET generation = ?1", [Uuid::new_v4()]).map(drop)
+    writing.send("UPDATE tenant SET generation = ?1", [Uuid::new_v4()])
 }

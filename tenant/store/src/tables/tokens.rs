@@ -21,8 +21,8 @@ pub fn insert(
     now: i64,
     expires_at: i64,
 ) -> Result<(), StoreError> {
-    writing.execute("DELETE FROM tokens WHERE expires_at < ?1", [now.saturating_sub(KEPT_FOR_SECONDS)])?;
-    writing.execute(
+    writing.send("DELETE FROM tokens WHERE expires_at < ?1", [now.saturating_sub(KEPT_FOR_SECONDS)])?;
+    writing.send(
         "INSERT INTO tokens (hash, role, domain, created_at, expires_at) VALUES (?1, ?2, ?3, ?4, ?5)",
         params![hash, role.to_string(), domain, now, expires_at],
     )?;

@@ -66,7 +66,7 @@ pub fn named(reading: &Reading<'_>, id: Uuid) -> Result<Option<WebSession>, Stor
 pub fn insert(writing: &Writing<'_>, session: &WebSession, hash: &[u8; 32]) -> Result<Vec<Uuid>, StoreError> {
     let WebSession { id, object, password_set, made_at, seen_at, ends_at, device, address, awaits_until } =
         session;
-    writing.execute(
+    writing.send(
         "INSERT INTO web_sessions (id, hash, object, password_set, made_at, seen_at, ends_at, device, address, awaits_until)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
         params![
@@ -123,14 +123,14 @@ pub fn end_of(
 pub fn end_all(writing: &Writing<'_>, now: i64) -> Result<usize, StoreError> {
     let with_clients = "SELECT DISTINCT session FROM session_clients";
     ids(writing, with_clients, ())?.into_iter().try_for_each(|id| session_ends(writing, id, now))?;
-    writing.execute("DELETE FROM grants", ())?;
+    writing.send("DELETE FROM grants", ())?;
     writing.execute("DELETE FROM web_sessions", ())
 }
 
 /// Notes that a session was used.
 pub fn note_use(writing: &Writing<'_>, id: Uuid, now: i64) -> Result<(), StoreError> {
     let sql = "UPDATE web_sessions SET seen_at = ?2 WHERE id = ?1 AND seen_at < ?2";
-    writing.execute(sql, params![id.as_bytes(), now])?;
+    writing.send(sql, params![id.as_bytes(), now])?;
     Ok(())
 }
 
@@ -151,14 +151,14 @@ pub fn note_change(
 pub fn password_arrived(writing: &Writing<'_>, object: Uuid, written: i64) -> Result<(), StoreError> {
     let sql = "UPDATE web_sessions SET awaits_until = NULL
                WHERE object = ?1 AND awaits_until IS NOT NULL AND password_set / 10000000 <= ?2";
-    writing.execute(sql, params![object.as_bytes(), written])?;
+    writing.send(sql, params![object.as_bytes(), written])?;
     Ok(())
 }
 
 /// Ends a session at `now`, and all that was granted in it. False: there is none.
 pub fn end(writing: &Writing<'_>, id: Uuid, now: i64) -> Result<bool, StoreError> {
     session_ends(writing, id, now)?;
-    writing.execute("DELETE FROM grants WHERE session = ?1", [id.as_bytes().as_slice()])?;
+    writing.send("DELETE FROM grants WHERE session = ?1", [id.as_bytes().as_slice()])?;
     Ok(writing.execute("DELETE FROM web_sessions WHERE id = ?1", [id.as_bytes().as_slice()])? > 0)
 }
 
@@ -179,7 +179,7 @@ pub fn of_expired_accounts(reading: &Reading<'_>, now: i64) -> Result<Vec<Uuid>,
 
 /// Deletes what has ended at `now`: sessions that were made or used too long ago, and grants.
 pub fn sweep(writing: &Writing<'_>, now: i64, idle: i64) -> Result<usize, StoreError> {
-    writing.execute("DELETE FROM grants WHERE ends_at <= ?1", [now])?;
+    writing.send("DELETE FROM grants WHERE ends_at <= ?1", [now])?;
     let over = ids(
         writing,
         "SELECT id FROM web_sessions WHERE ends_at <= ?1 OR seen_at <= ?2",

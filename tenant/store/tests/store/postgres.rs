@@ -4,7 +4,7 @@ use landbridge_tenant_fixture::*;
 use landbridge_tenant_store::backup;
 use landbridge_tenant_store::tables::{audit, changes, domains, tenant};
 use landbridge_tenant_store::{
-    Location, RawValue, ServerAddress, ServerTrouble, Store, StoreError, Writing, transfer,
+    Location, RawValue, Reading, ServerAddress, ServerTrouble, Store, StoreError, Writing, transfer,
 };
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -271,4 +271,68 @@ fn a_tenant_moves_from_a_file_to_a_server_and_back_with_every_row() {
     let back = Tenant { location: Location::from(&copy), store: Arc::new(back), ..moved };
     assert_eq!(back.dump(), dump);
     back.sends(vec![user(302, "three")]);
+}
+
+#[test]
+fn what_is_asked_ahead_needs_one_round_trip_and_is_asked_again_after_a_write() {
+    let (_, store) = on_server();
+    let at = |n: u128| format!("actor {n}");
+    let append = |writing: &Writing<'_>, n| audit::append(writing, NOW, &at(n), "test", "", "");
+    let has = |reading: &Reading<'_>, n| audit::has_lately(reading, "test", &at(n), 0);
+    store.write("test", |writing| append(writing, 1)).unwrap();
+    // 1. Ten questions, of which each finds its own answer. The first time the statement is prepared.
+    for expected in [2, 1] {
+        let before = store.round_trips();
+        let found = store.read(|reading| {
+            let numbers: Vec<u128> = (0..10).collect();
+            reading.ask_of_each_ahead(&numbers, |n| has(reading, *n).map(drop))?;
+            numbers.iter().map(|n| has(reading, *n)).collect::<Result<Vec<_>, _>>()
+        });
+        assert_eq!(found.unwrap(), (0..10).map(|n| n == 1).collect::<Vec<_>>());
+        assert_eq!(store.round_trips() - before, expected);
+    }
+    // 2. What a question asks ahead in turn is sent with it, and what is asked twice is sent once.
+    let before = store.round_trips();
+    let both = |reading: &Reading<'_>| {
+        reading.ask_ahead(&[&|| has(reading, 1).map(drop), &|| has(reading, 2).map(drop)])?;
+        Ok((has(reading, 1)?, has(reading, 2)?))
+    };
+    let found = store.read(|reading| {
+        reading.ask_ahead(&[&|| both(reading).map(drop), &|| has(reading, 3).map(drop)])?;
+        Ok((both(reading)?, has(reading, 3)?))
+    });
+    assert_eq!(found.unwrap(), ((true, false), false));
+    assert_eq!(store.round_trips() - before, 1);
+    // 3. A write of the same transaction is seen by what was asked ahead of it.
+    let seen = store.write("test", |writing| {
+        writing.ask_ahead(&[&|| has(writing, 2).map(drop)])?;
+        append(writing, 2)?;
+        has(writing, 2)
+    });
+    assert!(seen.unwrap());
+    // 4. A question that writes, or fails before it asks, is an error, and changes nothing.
+    let writes = store.write("test", |writing| writing.ask_ahead(&[&|| append(writing, 3)]));
+    assert!(matches!(writes, Err(StoreError::Defect(_))), "{writes:?}");
+    let fails = store.read(|reading| reading.ask_ahead(&[&|| Err(StoreError::Conflict)]));
+    assert!(matches!(fails, Err(StoreError::Conflict)), "{fails:?}");
+    assert!(!store.read(|reading| has(reading, 3)).unwrap());
+    // 5. What is not asked again is of no later transaction.
+    store.read(|reading| reading.ask_ahead(&[&|| has(reading, 4).map(drop)])).unwrap();
+    store.write("test", |writing| append(writing, 4)).unwrap();
+    assert!(store.read(|reading| has(reading, 4)).unwrap());
+}
+
+#[test]
+fn an_error_of_a_question_that_was_sent_ahead_is_returned_where_it_is_asked() {
+    let (_, store) = on_server();
+    let bad = |reading: &Reading<'_>| {
+        reading.raw_rows("SELECT 1 / (count(*) - count(*)) FROM tenant", &[]).map(drop)
+    };
+    let answer = store.read(|reading| {
+        reading.ask_ahead(&[&|| bad(reading)])?;
+        bad(reading)
+    });
+    assert!(answer.is_err());
+    // The connection goes on.
+    assert!(store.read(changes::last).unwrap().any >= 0);
 }

@@ -514,12 +514,12 @@ fn many_tries_at_once_get_no_more_derivations_than_the_lockout_allows() {
 fn over_its_bound_the_line_says_so_at_once_and_frees_itself() {
     let queue = Queue::new(1, 2, Duration::from_secs(30));
     let id = |n| (Uuid::from_u128(n), Standing::Unknown);
-    let Entry::Go(first) = queue.enter(id(1)) else { panic!() };
+    let Entry::Go(first, _) = queue.enter(id(1), Instant::now()) else { panic!() };
     std::thread::scope(|scope| {
         let waiters: Vec<_> = (2..4)
             .map(|n| {
                 let queue = &queue;
-                scope.spawn(move || matches!(queue.enter(id(n)), Entry::Go(_)))
+                scope.spawn(move || matches!(queue.enter(id(n), Instant::now()), Entry::Go(..)))
             })
             .collect();
         let deadline = Instant::now() + Duration::from_secs(10);
@@ -527,7 +527,7 @@ fn over_its_bound_the_line_says_so_at_once_and_frees_itself() {
             assert!(Instant::now() < deadline);
             std::thread::yield_now();
         }
-        assert!(matches!(queue.enter(id(4)), Entry::Full));
+        assert!(matches!(queue.enter(id(4), Instant::now()), Entry::Full));
         drop(first);
         for waiter in waiters {
             assert!(waiter.join().unwrap());
@@ -541,12 +541,12 @@ fn a_flood_for_one_account_leaves_the_line_to_the_others() {
     let queue = Queue::new(4, 1000, Duration::from_secs(30));
     let id = |n, standing| (Uuid::from_u128(n), standing);
     let (flooded, other) = (id(1, Standing::Unknown), id(2, Standing::Unknown));
-    let Entry::Go(first) = queue.enter(flooded) else { panic!() };
+    let Entry::Go(first, _) = queue.enter(flooded, Instant::now()) else { panic!() };
     std::thread::scope(|scope| {
         let waiters: Vec<_> = (0..16)
             .map(|_| {
                 let queue = &queue;
-                scope.spawn(move || matches!(queue.enter(flooded), Entry::Go(_)))
+                scope.spawn(move || matches!(queue.enter(flooded, Instant::now()), Entry::Go(..)))
             })
             .collect();
         let deadline = Instant::now() + Duration::from_secs(10);
@@ -554,9 +554,9 @@ fn a_flood_for_one_account_leaves_the_line_to_the_others() {
             assert!(Instant::now() < deadline);
             std::thread::yield_now();
         }
-        assert!(matches!(queue.enter(flooded), Entry::Full));
-        assert!(matches!(queue.enter(other), Entry::Go(_)));
-        assert!(matches!(queue.enter(id(1, Standing::Known)), Entry::Go(_)), "the owner at a known place");
+        assert!(matches!(queue.enter(flooded, Instant::now()), Entry::Full));
+        assert!(matches!(queue.enter(other, Instant::now()), Entry::Go(..)));
+        assert!(matches!(queue.enter(id(1, Standing::Known), Instant::now()), Entry::Go(..)), "the owner at a known place");
         drop(first);
         for waiter in waiters {
             assert!(waiter.join().unwrap());
@@ -568,9 +568,9 @@ fn a_flood_for_one_account_leaves_the_line_to_the_others() {
 #[test]
 fn patience_ends_and_leaves_nothing_behind() {
     let queue = Queue::new(1, 8, Duration::from_millis(20));
-    let Entry::Go(first) = queue.enter((Uuid::from_u128(1), Standing::Unknown)) else { panic!() };
-    assert!(matches!(queue.enter((Uuid::from_u128(2), Standing::Unknown)), Entry::Full));
-    assert!(matches!(queue.enter((Uuid::from_u128(1), Standing::Unknown)), Entry::Full));
+    let Entry::Go(first, _) = queue.enter((Uuid::from_u128(1), Standing::Unknown), Instant::now()) else { panic!() };
+    assert!(matches!(queue.enter((Uuid::from_u128(2), Standing::Unknown), Instant::now()), Entry::Full));
+    assert!(matches!(queue.enter((Uuid::from_u128(1), Standing::Unknown), Instant::now()), Entry::Full));
     drop(first);
     assert!(queue.is_idle());
 }
@@ -580,7 +580,7 @@ fn a_tenant_that_is_full_says_so_and_counts_it() {
     let tenant = three();
     let settings = Settings { derivations: 1, queue: 0, ..settings() };
     let signin = with_settings(&tenant, settings);
-    let Entry::Go(_turn) = signin.inner().queue.enter((object(9), Standing::Unknown)) else { panic!() };
+    let Entry::Go(_turn, _) = signin.inner().queue.enter((object(9), Standing::Unknown), Instant::now()) else { panic!() };
     assert_eq!(tries(&signin, "CORP\\user1", "right1"), Verdict::Unavailable(Unavailable::Overloaded));
     assert_eq!(tenant.counts.signins_overloaded.now(), 1);
 }

@@ -4,7 +4,7 @@
 //! right for many, and one that lost to another runs again.
 //! Neighbours: [`crate::Store`] reads and writes by this; [`super::Session`] runs the statements.
 
-use super::Session;
+use super::{Asking, Session};
 use super::address::ServerAddress;
 use super::node::Held;
 use super::upgrade::{self, KNOWN, Known, LOCKED, NOTING, Versions, has_tables, versions};
@@ -17,7 +17,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::future::poll_fn;
 use std::ops::Deref;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio::sync::Notify;
@@ -34,9 +34,9 @@ const WAIT: Duration = Duration::from_secs(5);
 const SHORT: Duration = Duration::from_secs(5);
 /// How long an upload, an upgrade or a list for an administrator waits for a result.
 const LONG: Duration = Duration::from_secs(120);
-/// How long after an answer a connection is lent without asking whether it still works. A transaction that finds it lost
-/// runs again, but a snapshot does not.
-const FRESH: Duration = Duration::from_millis(20);
+/// How long after an answer a connection is lent without asking whether the server still answers on it, if it is open. A
+/// transaction that finds it lost runs again, but a snapshot does not.
+const FRESH: Duration = Duration::from_secs(1);
 /// How long one server may take until a connection to it is open, and it has said whether it takes changes.
 const OPENING: Duration = Duration::from_secs(4);
 /// How often an upgrade is tried while others use the tables, and the pause between: they have the longest transaction's time.
@@ -65,6 +65,8 @@ pub(crate) struct ServerDatabase {
     held: Mutex<Option<Held>>,
     /// The version of the tables that this program reads and writes, and the steps to it.
     known: Known,
+    /// How often a result was waited for.
+    waits: Arc<AtomicU64>,
 }
 
 /// The end of a connection that receives and sends.
@@ -215,7 +217,7 @@ impl ServerDatabase {
     pub(crate) fn retire(&self) -> Result<(), StoreError> {
         let retire = "UPDATE schema_version SET version = NULL";
         self.transaction(TRANSACTION, LONG, |connection| {
-            Writing::of(connection).execute(retire, ()).map(drop)
+            Writing::of(connection).send(retire, ())
         })
     }
 
@@ -288,6 +290,7 @@ impl ServerDatabase {
             preferred: AtomicUsize::new(0),
             held: Mutex::default(),
             known,
+            waits: Arc::default(),
         }
     }
 
@@ -352,6 +355,12 @@ impl ServerDatabase {
         }
     }
 
+    /// How often a result was waited for: the round trips.
+    #[cfg(feature = "raw")]
+    pub(crate) fn round_trips(&self) -> u64 {
+        self.waits.load(Ordering::Relaxed)
+    }
+
     /// The servers and the database, as logs name them.
     pub(crate) fn name(&self) -> &str {
         &self.address.name
@@ -371,7 +380,7 @@ impl ServerDatabase {
                 sessions.lent += 1;
                 drop(sessions);
                 let lent = Lent { database: self, session: Some(session) };
-                if lent.answered_at.get().elapsed() < FRESH || lent.answers() {
+                if lent.is_open() && (lent.answered_at.get().elapsed() < FRESH || lent.answers()) {
                     return Ok(lent);
                 }
                 drop(lent);
@@ -450,12 +459,15 @@ impl ServerDatabase {
             noticed,
             statements: RefCell::new(HashMap::new()),
             under_way: RefCell::default(),
+            ahead: RefCell::default(),
+            asking: Cell::new(Asking::No),
             limit: Cell::new(SHORT),
             broken: Cell::new(false),
             answered_at: Cell::new(Instant::now()),
             cursors: Cell::new(0),
             in_transaction: Cell::new(false),
             server: name.clone(),
+            waits: self.waits.clone(),
         };
         // 2. Its settings, and what the server and the role are.
         session.send_command(SETTINGS.to_owned())?;
@@ -488,7 +500,7 @@ fn make_tables(writing: &Writing<'_>, source: Option<Tenant>) -> Result<(), Stor
     )?;
     writing.run_commands(SCHEMA)?;
     let sql = "INSERT INTO schema_version (only_row, source_tenant, source_generation) VALUES (1, ?1, ?2)";
-    writing.execute(sql, (source.map(|tenant| tenant.id), source.map(|tenant| tenant.generation))).map(drop)
+    writing.send(sql, (source.map(|tenant| tenant.id), source.map(|tenant| tenant.generation)))
 }
 
 /// Why no connection was made.
