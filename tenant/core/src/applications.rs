@@ -256,10 +256,9 @@ impl Credential {
         reading: &Reading<'_>,
         now: i64,
     ) -> Result<Option<(Application, AppSecret)>, StoreError> {
-        reading.ask_ahead(&[
-            &|| apps::find(reading, self.app).map(drop),
-            &|| app_secrets::of(reading, self.app).map(drop),
-        ])?;
+        reading.ask_ahead(&[&|| apps::find(reading, self.app).map(drop), &|| {
+            app_secrets::of(reading, self.app).map(drop)
+        }])?;
         let app = apps::find(reading, self.app)?.filter(|app| app.revoked_at.is_none());
         Ok(app.zip(self.sent_secret(reading, now)?))
     }

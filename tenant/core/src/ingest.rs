@@ -199,16 +199,15 @@ fn apply_page(
     };
     let leaving = upload.records.as_slice().iter().filter(|one| one.presence != Presence::Present);
     page.keep_refused(&leaving.map(|one| one.object).collect::<Vec<_>>())?;
-    for record in upload.records.as_slice() {
-        page.apply_record(record, outcome)?;
+    let held = page.held_of_each(upload.records.as_slice())?;
+    for (record, held) in upload.records.as_slice().iter().zip(held) {
+        let held = held.map_or_else(|| page.held(record), Ok)?;
+        page.apply_record(record, held, outcome)?;
     }
     for name in upload.reserved.as_slice() {
         page.apply_reserved(name, outcome)?;
     }
-    let mut from = None;
-    for link in upload.links.as_slice() {
-        page.apply_link(link, &mut from, outcome)?;
-    }
+    page.apply_links(upload.links.as_slice(), outcome)?;
     page.note_refused_objects(outcome)?;
     page.audit_refused_names(outcome)?;
     // 2. The commit: after a full compare, sweep what it did not name, unless that is too much.

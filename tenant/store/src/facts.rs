@@ -160,7 +160,8 @@ pub fn of_account(
     (object, domain): (Uuid, Option<i64>),
     origin: &Origin<'_>,
 ) -> Result<Option<Stored>, StoreError> {
-    let (hashes, counters) = (origin.hashes(object), [Standing::Known, Standing::Unknown].map(|s| origin.counter(s)));
+    let (hashes, counters) =
+        (origin.hashes(object), [Standing::Known, Standing::Unknown].map(|s| origin.counter(s)));
     reading.ask_ahead(&[
         &|| digests::find(reading, object).map(drop),
         &|| known_sources::seen_at(reading, object, &hashes).map(drop),

@@ -106,9 +106,9 @@ pub mod tree;
 mod upgrade;
 
 pub use database::Location;
+pub use engine::Question;
 #[cfg(feature = "raw")]
 pub use engine::Value as RawValue;
-pub use engine::Question;
 pub use engine::postgres::address as server;
 pub use engine::postgres::address::ServerAddress;
 pub use error::{ServerTrouble, StoreError, Trouble};

@@ -8,13 +8,14 @@ use crate::ingest::record::Page;
 use landbridge_tenant_store::StoreError;
 use landbridge_tenant_store::tables::{changes, links, objects};
 use landbridge_wire::upload::{Link, Presence};
+use std::collections::HashSet;
 use uuid::Uuid;
 
 /// Whether a phs may write links that start from an object.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum LinkSource {
     /// Allowed: the object is of this domain, or is not stored yet.
-    Open,
+    Open { is_stored: bool },
     /// Ignored: the object is not present. When it returns, phs uploads its links again.
     Gone,
     /// Refused: the object belongs to another domain.
@@ -22,25 +23,46 @@ pub(super) enum LinkSource {
 }
 
 impl Page<'_> {
-    /// Applies a link. `last` is the start of the link before and what was found about it: the links of a group
-    /// follow one another, so most links need no read.
-    pub(super) fn apply_link(
+    /// Applies links, in their order.
+    pub(super) fn apply_links(&self, links: &[Link], outcome: &mut Outcome) -> Result<(), StoreError> {
+        // 1. What is stored, before any is applied, so that a server is asked for all of it at once. None: a link before it
+        //    is between the same objects, so that it is to be read later.
+        let stored = |link: &Link| links::stored(self.writing, self.domain.id, link);
+        self.writing.ask_of_each_ahead(links, |link| stored(link).map(drop))?;
+        let mut seen = HashSet::new();
+        let once =
+            |link: &Link| seen.insert((link.from, link.what, link.to)).then(|| stored(link)).transpose();
+        let held: Vec<Option<Option<links::Stored>>> = links.iter().map(once).collect::<Result<_, _>>()?;
+        // 2. Each of them. The links of a group follow one another, so most need no look at what they start from.
+        let mut last = None;
+        for (link, held) in links.iter().zip(held) {
+            let source = match last {
+                Some((object, source)) if object == link.from => source,
+                Some(_) | None => self.link_source(link.from)?,
+            };
+            last = Some((link.from, source));
+            let held = held.map_or_else(|| stored(link), Ok)?;
+            self.apply_link(link, held.as_ref(), source, outcome)?;
+        }
+        Ok(())
+    }
+
+    fn apply_link(
         &self,
         link: &Link,
-        last: &mut Option<(Uuid, LinkSource)>,
+        held: Option<&links::Stored>,
+        source: LinkSource,
         outcome: &mut Outcome,
     ) -> Result<(), StoreError> {
-        let source = match *last {
-            Some((object, source)) if object == link.from => source,
-            Some(_) | None => self.link_source(link.from)?,
-        };
-        *last = Some((link.from, source));
         match source {
-            LinkSource::Open => {
-                let changed =
-                    links::put(self.writing, self.domain.id, link, self.full_compare, self.replace)?;
-                if changed {
-                    changes::note_object(self.writing, link.from, self.now)?;
+            LinkSource::Open { is_stored } => {
+                let how = (self.full_compare, self.replace);
+                if links::put(self.writing, self.domain.id, link, held, how)? {
+                    if is_stored {
+                        changes::note_stored(self.writing, link.from, self.now)?;
+                    } else {
+                        changes::note_object(self.writing, link.from, self.now)?;
+                    }
                     outcome.links += 1;
                 }
             }
@@ -56,12 +78,15 @@ impl Page<'_> {
     }
 
     fn link_source(&self, object: Uuid) -> Result<LinkSource, StoreError> {
+        self.writing.ask_ahead(&[&|| self.is_of_another(object).map(drop), &|| {
+            objects::find(self.writing, object).map(drop)
+        }])?;
         if self.is_of_another(object)? {
             return Ok(LinkSource::Foreign);
         }
         Ok(match objects::find(self.writing, object)? {
             Some(from) if from.presence != Presence::Present => LinkSource::Gone,
-            Some(_) | None => LinkSource::Open,
+            found => LinkSource::Open { is_stored: found.is_some() },
         })
     }
 }

@@ -24,6 +24,11 @@ pub(super) fn missing(
 ) -> Result<Wanted, StoreError> {
     let (mut objects, mut again) = (Vec::new(), Vec::new());
     let mut seen = HashSet::new();
+    reading.ask_of_each_ahead(offer.passwords.as_slice(), |(object, _)| {
+        reading.ask_ahead(&[&|| objects::find(reading, *object).map(drop), &|| {
+            digests::find(reading, *object).map(drop)
+        }])
+    })?;
     for (object, stamp) in offer.passwords.as_slice() {
         if !seen.insert(*object) {
             continue;

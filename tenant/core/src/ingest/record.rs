@@ -16,9 +16,10 @@ use landbridge_tenant_rules::privileged::{lacks_permission, rid_of};
 use landbridge_tenant_store::Writing;
 use landbridge_tenant_store::policies::is_group;
 use landbridge_tenant_store::tables::attributes::Overwrite;
+use landbridge_tenant_store::tables::digests::StoredDigest;
 use landbridge_tenant_store::tables::password_changes::BELIEVED;
 use landbridge_tenant_store::tables::{
-    attributes, audit, changes, digests, group_policies, links, names, objects, password_changes,
+    attributes, audit, changes, digests, group_policies, homes, links, names, objects, password_changes,
     refused_members, reserved_names, web_sessions,
 };
 use landbridge_tenant_store::{Store, StoreError};
@@ -27,6 +28,7 @@ use landbridge_wire::names::of_upn;
 use landbridge_wire::upload::{
     Attribute, AttributeValue, Kind, Password, Presence, Record, Refusal, RefusalReason,
 };
+use std::collections::HashSet;
 use uuid::Uuid;
 
 /// Shortest accepted salt of a digest, in bytes: the length that Entra uses.
@@ -48,6 +50,23 @@ pub(super) struct Page<'a> {
     pub(super) now: i64,
 }
 
+/// What is stored of the object of a record.
+pub(super) struct Held {
+    /// The domain that it belongs to.
+    home: Option<i64>,
+    object: Option<Object>,
+    attributes: Option<attributes::Stored>,
+    password: HeldPassword,
+}
+
+/// What is stored of an account's password. Read only for a record that brings one.
+#[derive(Default)]
+struct HeldPassword {
+    digest: Option<StoredDigest>,
+    /// Read only if there is no digest.
+    change: Option<password_changes::Change>,
+}
+
 /// The effect of a record on the account's digest.
 enum DigestOutcome {
     None,
@@ -58,15 +77,77 @@ enum DigestOutcome {
 }
 
 impl Page<'_> {
+    /// Reads what is stored of the objects of these records, before any is applied, so that a server is asked for all of it
+    /// at once. None: a record before it has the same object, so that it is to be read later.
+    pub(super) fn held_of_each(&self, records: &[Record]) -> Result<Vec<Option<Held>>, StoreError> {
+        // 1. The objects.
+        let mut seen = HashSet::new();
+        self.writing.ask_of_each_ahead(records, |record| self.object_of(record).map(drop))?;
+        let first = |record: &Record| seen.insert(record.object).then(|| self.object_of(record)).transpose();
+        let objects: Vec<_> = records.iter().map(first).collect::<Result<_, _>>()?;
+        // 2. What belongs to those that are stored.
+        let both = || records.iter().zip(&objects);
+        let is_stored = |found: &Option<(_, Option<Object>)>| matches!(found, Some((_, Some(_))));
+        let stored: Vec<&Record> = both().filter(|(_, found)| is_stored(found)).map(|(one, _)| one).collect();
+        self.writing.ask_of_each_ahead(&stored, |record| self.data_of(record).map(drop))?;
+        let all = records.iter().zip(objects);
+        all.map(|(record, found)| found.map(|found| self.held_of(record, found)).transpose()).collect()
+    }
+
+    /// Reads what is stored of the object of a record.
+    pub(super) fn held(&self, record: &Record) -> Result<Held, StoreError> {
+        self.held_of(record, self.object_of(record)?)
+    }
+
+    fn held_of(
+        &self,
+        record: &Record,
+        (home, object): (Option<i64>, Option<Object>),
+    ) -> Result<Held, StoreError> {
+        // Of a new object there is nothing more.
+        let (attributes, password) =
+            if object.is_some() { self.data_of(record)? } else { Default::default() };
+        Ok(Held { home, object, attributes, password })
+    }
+
+    /// The domain that the object belongs to, and the object.
+    fn object_of(&self, record: &Record) -> Result<(Option<i64>, Option<Object>), StoreError> {
+        let home = || homes::find(self.writing, record.object);
+        let object = || objects::find(self.writing, record.object);
+        self.writing.ask_ahead(&[&|| home().map(drop), &|| object().map(drop)])?;
+        Ok((home()?, object()?))
+    }
+
+    /// The attributes of the object, and what is stored of its password.
+    fn data_of(&self, record: &Record) -> Result<(Option<attributes::Stored>, HeldPassword), StoreError> {
+        let attributes = || attributes::stored(self.writing, record.object);
+        let digest = || digests::find(self.writing, record.object);
+        let change = || password_changes::find(self.writing, record.object);
+        if record.password.is_none() {
+            return Ok((attributes()?, HeldPassword::default()));
+        }
+        self.writing
+            .ask_ahead(&[&|| attributes().map(drop), &|| digest().map(drop), &|| change().map(drop)])?;
+        let (attributes, digest) = (attributes()?, digest()?);
+        let change = if digest.is_none() { change()? } else { None };
+        Ok((attributes, HeldPassword { digest, change }))
+    }
+
     /// Applies the record and counts it in the outcome once: as applied, unchanged or refused. When only its digest is
     /// refused, the rest is applied and the record counts as refused.
-    pub(super) fn apply_record(&self, record: &Record, outcome: &mut Outcome) -> Result<(), StoreError> {
+    pub(super) fn apply_record(
+        &self,
+        record: &Record,
+        held: Held,
+        outcome: &mut Outcome,
+    ) -> Result<(), StoreError> {
+        let Held { home, object: mut held, attributes: mut stored, mut password } = held;
         // 1. Refuse a SID or an objectGUID of another domain. Its old domain uploads that a moved object is gone: that is
         //    no attack, and changes nothing.
         if !has_fitting_sid(record, self.domain) {
             return refuse(outcome, record.object, RefusalReason::ForeignSid);
         }
-        if self.is_of_another(record.object)? {
+        if home.is_some_and(|home| home != self.domain.id) {
             if is_removed(record.presence) {
                 self.update_reserved(record, None, false)?;
                 outcome.unchanged += 1;
@@ -75,12 +156,11 @@ impl Page<'_> {
             outcome.foreign.push(record.object);
             return refuse(outcome, record.object, RefusalReason::ForeignSid);
         }
-        let mut held = objects::find(self.writing, record.object)?;
         // An object of AD never changes its kind, so the stored rows are of another object.
         if held.as_ref().is_some_and(|held| held.kind != record.kind) {
             self.erase_digest(record.object, "it is of another kind", outcome)?;
             objects::forget(self.writing, record.object)?;
-            held = None;
+            (held, stored, password) = Default::default();
         }
         // 2. Ignore an object that left and was never stored: phs uploads every tombstone that it cannot place. Any
         //    other new object belongs to this domain for ever, by its row.
@@ -104,12 +184,12 @@ impl Page<'_> {
             record.object,
             record.attributes.as_slice(),
             overwrite,
-            held.is_none(),
+            stored.as_ref(),
         )?;
         let entered = held.as_ref().is_none_or(|h| h.presence != record.presence);
         changed |= attributes_changed;
         // 4. Store or erase the digest, and derive the sign-in names.
-        let digest = self.update_digest(record, &known, replace, outcome)?;
+        let digest = self.update_digest(record, password, &known, replace, outcome)?;
         if record.kind == Kind::Account && (attributes_changed || entered) {
             self.update_names(record, &known, held.is_none(), outcome)?;
         }
@@ -138,7 +218,7 @@ impl Page<'_> {
         // 6. Number the change, and count the record.
         changed |= matches!(digest, DigestOutcome::Stored | DigestOutcome::Erased);
         if changed {
-            changes::note_object(self.writing, record.object, self.now)?;
+            changes::note_stored(self.writing, record.object, self.now)?;
         }
         if let DigestOutcome::Refused(why) = digest {
             return refuse(outcome, record.object, why);
@@ -171,8 +251,10 @@ impl Page<'_> {
         if changed {
             object.changed_at = self.now;
         }
-        if held != Some(&object) {
-            objects::put(self.writing, &object)?;
+        match held {
+            None => objects::add(self.writing, &object)?,
+            Some(held) if *held != object => objects::replace(self.writing, &object)?,
+            Some(_) => {}
         }
         Ok(changed)
     }
@@ -181,6 +263,7 @@ impl Page<'_> {
     fn update_digest(
         &self,
         record: &Record,
+        held: HeldPassword,
         known: &Attributes,
         replace: bool,
         outcome: &mut Outcome,
@@ -207,7 +290,7 @@ impl Page<'_> {
             return Ok(if erased { DigestOutcome::Erased } else { DigestOutcome::None });
         }
         match &record.password {
-            Some(password) => self.store_digest(record.object, password, replace, outcome),
+            Some(password) => self.store_digest(record.object, (held, password), replace, outcome),
             None => Ok(DigestOutcome::None),
         }
     }
@@ -217,11 +300,10 @@ impl Page<'_> {
     fn store_digest(
         &self,
         object: Uuid,
-        password: &Password,
+        (HeldPassword { digest: held, change }, password): (HeldPassword, &Password),
         replace: bool,
         outcome: &mut Outcome,
     ) -> Result<DigestOutcome, StoreError> {
-        let held = digests::find(self.writing, object)?;
         if !is_strong(&password.digest, self.domain) {
             // The account has another password by now, so the stored digest must not let anybody in.
             if held.is_some_and(|held| held.stamp < password.stamp) {
@@ -243,11 +325,11 @@ impl Page<'_> {
             } else if password.stamp < held.stamp && !replace {
                 return Ok(DigestOutcome::NotNewer);
             }
-        } else {
+        } else if let Some(change) = change {
             // The person changed the password here: what is of a password before that is not taken again. A full compare
             // brings what its domain controller has, which may be behind the agent's.
             let since = if replace { self.now.saturating_sub(BELIEVED) } else { i64::MIN };
-            if password_changes::keeps_out(self.writing, object, &password.stamp, since)? {
+            if change.keeps_out(&password.stamp, since) {
                 return Ok(DigestOutcome::NotNewer);
             }
             password_changes::forget(self.writing, object)?;
@@ -346,7 +428,11 @@ impl Page<'_> {
             return Ok(());
         }
         names::set(self.writing, self.store.name_key(), record.object, &before, &names)?;
-        for name in names.iter().filter(|name| !before.contains(name)) {
+        let added: Vec<&String> = names.iter().filter(|name| !before.contains(name)).collect();
+        let conflicts = || reserved_names::of_holder(self.writing, record.object, MAX_CONFLICTS);
+        self.writing.ask_of_each_ahead(&added, |name| names::holders(self.writing, name).map(drop))?;
+        self.writing.ask_ahead(&[&|| conflicts().map(drop)])?;
+        for name in added {
             let other = names::holders(self.writing, name)?.into_iter().find(|o| *o != record.object);
             if let Some(other) = other {
                 outcome.shared += 1;
@@ -354,7 +440,7 @@ impl Page<'_> {
                 self.audit("name-ambiguous", record.object, &detail)?;
             }
         }
-        for conflict in reserved_names::of_holder(self.writing, record.object, MAX_CONFLICTS)? {
+        for conflict in conflicts()? {
             if !before.contains(&conflict.name) {
                 outcome.shared += 1;
                 self.audit_conflict(&conflict)?;

@@ -846,3 +846,27 @@ proptest! {
         prop_assert_eq!(end_of(&repeated, &digests), end_of(&straight, &digests));
     }
 }
+
+#[test]
+fn an_upload_waits_for_a_server_once_for_each_new_account_and_not_for_changes_and_links() {
+    let directory = tempfile::tempdir().unwrap();
+    let tenant = Tenant::at(directory, landbridge_tenant_fixture::postgres::database(), false);
+    let trips = |records: Vec<Record>, links: Vec<Link>| {
+        let before = tenant.store.round_trips();
+        tenant.send(&linked(page(records), links));
+        tenant.store.round_trips() - before
+    };
+    let users = |numbers: std::ops::Range<u128>| numbers.map(|n| user(n, "right")).collect::<Vec<_>>();
+    let changed = |numbers: std::ops::Range<u128>| {
+        let one = |n| Record { password: sent(2, "other"), ..user(n, "right") };
+        numbers.map(one).collect::<Vec<_>>()
+    };
+    let members = |numbers: std::ops::Range<u128>| numbers.map(|n| member(9, n)).collect::<Vec<_>>();
+    // The first time statements are prepared.
+    trips(vec![user(1, "right"), user(2, "right"), group(9)], members(1..2));
+    trips(changed(2..3), Vec::new());
+    // Whether nobody else has its names is asked of each new account.
+    assert_eq!(trips(users(110..140), Vec::new()) - trips(users(100..110), Vec::new()), 20);
+    assert_eq!(trips(changed(110..130), Vec::new()), trips(changed(100..110), Vec::new()));
+    assert_eq!(trips(Vec::new(), members(110..130)), trips(Vec::new(), members(100..110)));
+}

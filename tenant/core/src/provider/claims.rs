@@ -66,21 +66,17 @@ impl Provider {
             return Ok(claims);
         }
         // 3. Groups: those that the application may see, of those that the account is in by any way.
-        let groups_of = || {
-            members::groups_of(reading, domain, object, known.primary_group_id, members::Which::All)
-        };
-        reading.ask_ahead(&[
-            &|| groups_of().map(drop),
-            &|| app_groups::of(reading, client.app.id).map(drop),
-        ])?;
+        let groups_of =
+            || members::groups_of(reading, domain, object, known.primary_group_id, members::Which::All);
+        reading
+            .ask_ahead(&[&|| groups_of().map(drop), &|| app_groups::of(reading, client.app.id).map(drop)])?;
         let held = groups_of()?;
         let held: Option<HashSet<Uuid>> = held.map(|held| held.into_iter().collect());
         if has("groups") {
             let mut seen = app_groups::of(reading, client.app.id)?;
             seen.extend(client.oidc.groups.clone().unwrap_or_default());
-            let is_seen = |group: &Uuid| {
-                client.oidc.groups.is_none() || seen.iter().any(|one| one.group == *group)
-            };
+            let is_seen =
+                |group: &Uuid| client.oidc.groups.is_none() || seen.iter().any(|one| one.group == *group);
             let visible: Vec<Uuid> = held.iter().flatten().copied().filter(is_seen).collect();
             reading.ask_of_each_ahead(&visible, |group| attributes::of(reading, *group).map(drop))?;
             let mut names = Vec::new();

@@ -220,10 +220,9 @@ impl Provider {
         // A token of an application itself is of no person.
         let Some((Subject::Grant(grant), _)) = read else { return Err(NoGrant::NotGood) };
         self.store.read(|reading| {
-            reading.ask_ahead(&[
-                &|| grants::find(reading, grant).map(drop),
-                &|| changes::last(reading).map(drop),
-            ])?;
+            reading.ask_ahead(&[&|| grants::find(reading, grant).map(drop), &|| {
+                changes::last(reading).map(drop)
+            }])?;
             let Some(grant) = grants::find(reading, grant)? else { return Ok(Err(NoGrant::NotGood)) };
             let Some(client) = self.clients.with_id(reading, grant.app)? else {
                 return Ok(Err(NoGrant::Over));
@@ -431,10 +430,9 @@ impl Provider {
 
 /// Sends what a redemption asks first ahead.
 fn ask_ahead(reading: &Reading<'_>, code: &Code) -> Result<(), StoreError> {
-    reading.ask_ahead(&[
-        &|| web_sessions::named(reading, code.session).map(drop),
-        &|| changes::last(reading).map(drop),
-    ])
+    reading.ask_ahead(&[&|| web_sessions::named(reading, code.session).map(drop), &|| {
+        changes::last(reading).map(drop)
+    }])
 }
 
 /// Whether refresh tokens follow a code with these scopes.

@@ -157,7 +157,9 @@ mod tests {
     fn whoever_came_first_goes_first_and_an_account_that_runs_holds_up_nobody_else() {
         let queue = Queue::new(1, 16, Duration::from_secs(60));
         let account = |n| (Uuid::from_u128(n), Standing::Unknown);
-        let Entry::Go(first, true) = queue.enter(account(0), Instant::now()) else { panic!("the queue is empty") };
+        let Entry::Go(first, true) = queue.enter(account(0), Instant::now()) else {
+            panic!("the queue is empty")
+        };
         let (tell, told) = channel();
         std::thread::scope(|scope| {
             for n in [1, 2, 0, 3] {
@@ -185,7 +187,9 @@ mod tests {
         let queue = Queue::new(2, 16, Duration::from_secs(60));
         let account = |n| (Uuid::from_u128(n), Standing::Unknown);
         let enter = |n, read| {
-            let Entry::Go(place, is_fresh) = queue.enter(account(n), read) else { panic!("{n} was turned away") };
+            let Entry::Go(place, is_fresh) = queue.enter(account(n), read) else {
+                panic!("{n} was turned away")
+            };
             drop(place);
             is_fresh
         };

@@ -217,11 +217,7 @@ impl Session {
     }
 
     /// The rows of a question that was sent ahead; none: it was not.
-    fn answered_ahead(
-        &self,
-        prepared: &Prepared,
-        values: &[Owned],
-    ) -> Result<Option<Vec<Row>>, StoreError> {
+    fn answered_ahead(&self, prepared: &Prepared, values: &[Owned]) -> Result<Option<Vec<Row>>, StoreError> {
         let mut ahead = self.ahead.borrow_mut();
         let place = ahead.iter().position(|one| one.statement == prepared.number && one.values == values);
         let Some(place) = place else { return Ok(None) };

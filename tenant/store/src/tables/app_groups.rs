@@ -75,10 +75,7 @@ pub fn of_account(
 
 /// Sends what [`is_assigned`] asks of an application ahead.
 pub(crate) fn ask_ahead(reading: &Reading<'_>, app: Uuid) -> Result<(), StoreError> {
-    reading.ask_ahead(&[
-        &|| apps::serves_everybody(reading, app).map(drop),
-        &|| of(reading, app).map(drop),
-    ])
+    reading.ask_ahead(&[&|| apps::serves_everybody(reading, app).map(drop), &|| of(reading, app).map(drop)])
 }
 
 /// Whether an account is assigned to an application: everybody of its domains is, or a group of the account is. One that

@@ -4,7 +4,6 @@
 
 pub mod packed;
 
-use super::numbers;
 use crate::engine::OptionalRow as _;
 use crate::{Reading, StoreError, Writing};
 use landbridge_tenant_rules::model::Attributes;
@@ -29,7 +28,7 @@ pub enum Overwrite {
 
 /// All attributes of an object. Of octets their size: [`octets`] reads them.
 pub fn of(reading: &Reading<'_>, object: Uuid) -> Result<Attributes, StoreError> {
-    known(unpack_or_none(stored(reading, object)?.as_deref())?)
+    known(unpack_or_none(stored(reading, object)?.as_ref())?)
 }
 
 /// All attributes of an object, and the stamp of its pwdLastSet; none: it has not arrived.
@@ -38,7 +37,7 @@ pub fn with_password_stamp(
     object: Uuid,
 ) -> Result<(Attributes, Option<Stamp>), StoreError> {
     let packed = stored(reading, object)?;
-    let entries = unpack_or_none(packed.as_deref())?;
+    let entries = unpack_or_none(packed.as_ref())?;
     let password_set = entries.iter().find(|entry| entry.name == "pwd_last_set").map(|entry| entry.stamp);
     Ok((known(entries)?, password_set))
 }
@@ -49,18 +48,22 @@ pub fn octets(
     object: Uuid,
     name: DescribedName,
 ) -> Result<Option<Vec<u8>>, StoreError> {
+    octets_named(reading, object, name.row().name)
+}
+
+fn octets_named(reading: &Reading<'_>, object: Uuid, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
     reading
         .prepare_cached(
             "SELECT value FROM octets WHERE number = (SELECT number FROM objects WHERE object = ?1) AND name = ?2",
         )?
-        .query_row((object.as_bytes(), name.row().name), |row| row.get(0))
+        .query_row((object.as_bytes(), name), |row| row.get(0))
         .optional()
 }
 
 /// The stamp of each stored attribute, with its name.
 pub fn stamps_of(reading: &Reading<'_>, object: Uuid) -> Result<Vec<(String, Stamp)>, StoreError> {
     let packed = stored(reading, object)?;
-    let entries = unpack_or_none(packed.as_deref())?;
+    let entries = unpack_or_none(packed.as_ref())?;
     Ok(entries.into_iter().map(|entry| (entry.name.to_owned(), entry.stamp)).collect())
 }
 
@@ -74,7 +77,7 @@ pub(crate) fn texts<const N: usize>(
     names: [&str; N],
 ) -> Result<[StampedText; N], StoreError> {
     let packed = stored(reading, object)?;
-    let entries = unpack_or_none(packed.as_deref())?;
+    let entries = unpack_or_none(packed.as_ref())?;
     let text = |name: &str| {
         let entry = entries.iter().find(|entry| entry.name == name)?;
         let text = if let Some(Value::Text(text)) = &entry.value { Some(text.to_string()) } else { None };
@@ -92,19 +95,17 @@ pub(crate) fn place(
     Ok((known.rdn, known.parent))
 }
 
-/// Applies received attributes to an object. Returns whether any changed, and all attributes afterwards. `new`: the
-/// object has no stored attributes, so none are read.
+/// Applies received attributes to an object whose row is stored. `held`: its stored attributes. Returns whether any
+/// changed, and all attributes afterwards.
 pub fn apply(
     writing: &Writing<'_>,
     object: Uuid,
     sent: &[Attribute],
     how: Overwrite,
-    new: bool,
+    held: Option<&Stored>,
 ) -> Result<(bool, Attributes), StoreError> {
     // 1. The stored attributes.
-    let number = numbers::of(writing, object)?;
-    let packed = if new { None } else { stored_of(writing, number)? };
-    let mut entries = unpack_or_none(packed.as_deref())?;
+    let mut entries = unpack_or_none(held)?;
     let mut changed = false;
     // 2. Those that AD does not have any more.
     if how == Overwrite::ReplaceAll {
@@ -112,7 +113,7 @@ pub fn apply(
         for dropped in entries.extract_if(.., is_dropped) {
             changed = true;
             if has_octets(&dropped) {
-                delete_octets(writing, number, dropped.name)?;
+                delete_octets(writing, object, dropped.name)?;
             }
         }
     }
@@ -124,15 +125,15 @@ pub fn apply(
         let held = before.and_then(|at| entries.get(at));
         let gives_way = match held {
             Some(held) if how == Overwrite::IfNewer => entry.stamp > held.stamp,
-            Some(held) => *held != entry || !has_same_octets(writing, number, name, octets)?,
+            Some(held) => *held != entry || !has_same_octets(writing, object, name, octets)?,
             None => true,
         };
         if !gives_way {
             continue;
         }
         match octets {
-            Some(octets) => put_octets(writing, number, name, octets)?,
-            None if held.is_some_and(has_octets) => delete_octets(writing, number, name)?,
+            Some(octets) => put_octets(writing, object, name, octets)?,
+            None if held.is_some_and(has_octets) => delete_octets(writing, object, name)?,
             None => {}
         }
         before.map(|at| entries.swap_remove(at));
@@ -141,7 +142,7 @@ pub fn apply(
     }
     // 4. The row, once.
     if changed {
-        put(writing, number, &entries)?;
+        put(writing, object, &entries)?;
     }
     Ok((changed, known(entries)?))
 }
@@ -153,30 +154,27 @@ fn has_octets(entry: &Entry<'_>) -> bool {
 /// Whether the stored octets are these. `octets`: none, if the attribute has no octets in their table.
 fn has_same_octets(
     reading: &Reading<'_>,
-    number: i64,
+    object: Uuid,
     name: &str,
     octets: Option<&[u8]>,
 ) -> Result<bool, StoreError> {
     let Some(octets) = octets else { return Ok(true) };
-    let sql = "SELECT value FROM octets WHERE number = ?1 AND name = ?2";
-    let held: Option<Vec<u8>> =
-        reading.prepare_cached(sql)?.query_row((number, name), |row| row.get(0)).optional()?;
-    Ok(held.as_deref() == Some(octets))
+    Ok(octets_named(reading, object, name)?.as_deref() == Some(octets))
 }
 
-/// Writes the row of an object.
-pub(crate) fn put(writing: &Writing<'_>, number: i64, entries: &[Entry<'_>]) -> Result<(), StoreError> {
+/// Writes the row of an object, which has one in the table of objects.
+pub(crate) fn put(writing: &Writing<'_>, object: Uuid, entries: &[Entry<'_>]) -> Result<(), StoreError> {
     let searched = |name: &str| {
         let value = entries.iter().find(|entry| entry.name == name).and_then(|entry| entry.value.as_ref());
         if let Some(Value::Integer(number)) = value { Some(*number) } else { None }
     };
     let sql = "INSERT INTO attributes (number, primary_group_id, account_expires, group_type, packed)
-               VALUES (?1, ?2, ?3, ?4, ?5)
+               SELECT number, ?2, ?3, ?4, ?5 FROM objects WHERE object = ?1
                ON CONFLICT (number) DO UPDATE SET primary_group_id = excluded.primary_group_id,
                    account_expires = excluded.account_expires, group_type = excluded.group_type,
                    packed = excluded.packed";
     writing.prepare_cached(sql)?.send((
-        number,
+        object.as_bytes(),
         searched("primary_group_id"),
         searched("account_expires"),
         searched("group_type"),
@@ -185,43 +183,41 @@ pub(crate) fn put(writing: &Writing<'_>, number: i64, entries: &[Entry<'_>]) -> 
     Ok(())
 }
 
-/// Writes octets of an object.
+/// Writes octets of an object, which has a row in the table of objects.
 pub(crate) fn put_octets(
     writing: &Writing<'_>,
-    number: i64,
+    object: Uuid,
     name: &str,
     octets: &[u8],
 ) -> Result<(), StoreError> {
-    let sql = "INSERT INTO octets (number, name, value) VALUES (?1, ?2, ?3)
+    let sql = "INSERT INTO octets (number, name, value) SELECT number, ?2, ?3 FROM objects WHERE object = ?1
                ON CONFLICT (number, name) DO UPDATE SET value = excluded.value";
-    writing.prepare_cached(sql)?.send((number, name, octets))?;
+    writing.prepare_cached(sql)?.send((object.as_bytes(), name, octets))?;
     Ok(())
 }
 
-fn delete_octets(writing: &Writing<'_>, number: i64, name: &str) -> Result<(), StoreError> {
-    let sql = "DELETE FROM octets WHERE number = ?1 AND name = ?2";
-    writing.prepare_cached(sql)?.send((number, name))?;
+fn delete_octets(writing: &Writing<'_>, object: Uuid, name: &str) -> Result<(), StoreError> {
+    let sql =
+        "DELETE FROM octets WHERE number = (SELECT number FROM objects WHERE object = ?1) AND name = ?2";
+    writing.prepare_cached(sql)?.send((object.as_bytes(), name))?;
     Ok(())
 }
 
-/// The packed attributes of an object; none: it has no row.
-fn stored(reading: &Reading<'_>, object: Uuid) -> Result<Option<Vec<u8>>, StoreError> {
+/// The attributes of an object as they are stored.
+pub struct Stored(Vec<u8>);
+
+/// The stored attributes of an object; none: it has no row.
+pub fn stored(reading: &Reading<'_>, object: Uuid) -> Result<Option<Stored>, StoreError> {
     reading
         .prepare_cached(
             "SELECT packed FROM attributes WHERE number = (SELECT number FROM objects WHERE object = ?1)",
         )?
-        .query_row([object.as_bytes()], |row| row.get(0))
+        .query_row([object.as_bytes()], |row| row.get(0).map(Stored))
         .optional()
 }
 
-/// The same by the number of the object.
-fn stored_of(reading: &Reading<'_>, number: i64) -> Result<Option<Vec<u8>>, StoreError> {
-    let mut select = reading.prepare_cached("SELECT packed FROM attributes WHERE number = ?1")?;
-    select.query_row([number], |row| row.get(0)).optional()
-}
-
-fn unpack_or_none(packed: Option<&[u8]>) -> Result<Vec<Entry<'_>>, StoreError> {
-    packed.map_or_else(|| Ok(Vec::new()), unpack)
+fn unpack_or_none(stored: Option<&Stored>) -> Result<Vec<Entry<'_>>, StoreError> {
+    stored.map_or_else(|| Ok(Vec::new()), |Stored(packed)| unpack(packed))
 }
 
 /// The attributes that these are. An error: a name or type that this program never writes.

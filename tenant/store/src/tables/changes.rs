@@ -44,6 +44,13 @@ pub fn note_object(writing: &Writing<'_>, object: Uuid, now: i64) -> Result<(), 
     if stored > 0 { Ok(()) } else { note_forgetting(writing) }
 }
 
+/// The same for an object that is stored.
+pub fn note_stored(writing: &Writing<'_>, object: Uuid, now: i64) -> Result<(), StoreError> {
+    let number = number(writing, now)?;
+    let sql = "UPDATE objects SET change = ?2 WHERE object = ?1 AND change <> ?2";
+    writing.send(sql, (object.as_bytes(), number))
+}
+
 /// Notes that an application, or the list of domains, was changed.
 pub fn note_settings(writing: &Writing<'_>) -> Result<(), StoreError> {
     number(writing, 0).map(drop)

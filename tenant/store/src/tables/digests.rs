@@ -2,7 +2,6 @@
 //! bound to table, objectGUID and column.
 //! Neighbours: the ingest stores and erases digests; the sign-in opens them.
 
-use super::numbers;
 use crate::engine::OptionalRow as _;
 use crate::{Reading, StoreError, Writing, stamps};
 use landbridge_crypto::salted_digest::SaltedDigest;
@@ -120,7 +119,7 @@ pub fn with_fewer_iterations(
     Ok(fewer)
 }
 
-/// Seals and stores an account's digest; replaces the one before. `now` is in seconds since 1970.
+/// Seals and stores the digest of an account that is stored; replaces the one before. `now` is in seconds since 1970.
 pub fn put(
     writing: &Writing<'_>,
     keys: &SealKeys,
@@ -132,10 +131,11 @@ pub fn put(
     let sealed = keys.seal(&place(&object), digest.to_text().as_bytes()).map_err(StoreError::Seal)?;
     writing
         .prepare_cached(
-            "INSERT INTO digests (number, stamp, sealed, set_at) VALUES (?1, ?2, ?3, ?4)
+            "INSERT INTO digests (number, stamp, sealed, set_at)
+             SELECT number, ?2, ?3, ?4 FROM objects WHERE object = ?1
              ON CONFLICT (number) DO UPDATE SET stamp = excluded.stamp, sealed = excluded.sealed, set_at = excluded.set_at",
         )?
-        .send((numbers::of(writing, object)?, stamps::to_bytes(stamp), sealed, now))?;
+        .send((object.as_bytes(), stamps::to_bytes(stamp), sealed, now))?;
     Ok(())
 }
 

@@ -4,7 +4,7 @@
 //! Neighbours: the ingest writes; [`super::members`] and [`crate::policies`] read.
 
 use super::changes;
-use crate::engine::OptionalRow as _;
+use crate::engine::{OptionalRow as _, Row};
 use crate::{Reading, StoreError, Writing, stamps};
 use landbridge_wire::upload::{Link, LinkKind};
 use uuid::Uuid;
@@ -21,37 +21,47 @@ pub fn kind_text(kind: LinkKind) -> &'static str {
     }
 }
 
+/// A stored link.
+pub struct Stored {
+    /// Its creation, then its stamp.
+    stamp: Vec<u8>,
+    present: bool,
+    /// The last full compare that named it.
+    cycle: Option<Uuid>,
+}
+
+/// The link of the domain between the same objects, if it is stored.
+pub fn stored(reading: &Reading<'_>, domain: i64, link: &Link) -> Result<Option<Stored>, StoreError> {
+    let sql = "SELECT stamp, present, cycle FROM links WHERE source = ?1 AND what = ?2 AND target = ?3 AND domain = ?4";
+    let key = (link.from.as_bytes(), kind_text(link.what), link.to.as_bytes(), domain);
+    let read = |row: &Row<'_>| {
+        Ok(Stored { stamp: row.get(0)?, present: row.get(1)?, cycle: stamps::guid_or_none(row, 2)? })
+    };
+    reading.prepare_cached(sql)?.query_row(key, read).optional()
+}
+
 /// Applies a link that the domain's phs sent: if its stamp is greater, or, with `replace`, always at its first mention in
-/// a full compare. Returns whether the stored link changed.
+/// a full compare. `held`: the stored link. Returns whether it changed.
 pub fn put(
     writing: &Writing<'_>,
     domain: i64,
     link: &Link,
-    full_compare: Option<Uuid>,
-    replace: bool,
+    held: Option<&Stored>,
+    (full_compare, replace): (Option<Uuid>, bool),
 ) -> Result<bool, StoreError> {
-    // 1. The stored link. A link is ordered by the time of its creation, then by its stamp.
+    // 1. Whether the received one replaces it, and the full compare that named it last. A link is ordered by the time of
+    //    its creation, then by its stamp.
     let stamp = [&link.created.to_be_bytes()[..], &stamps::to_bytes(&link.stamp)].concat();
-    let what = kind_text(link.what);
-    let key = (link.from.as_bytes(), what, link.to.as_bytes(), domain);
-    let held = writing
-        .prepare_cached(
-            "SELECT stamp, present, cycle FROM links WHERE source = ?1 AND what = ?2 AND target = ?3 AND domain = ?4",
-        )?
-        .query_row(key, |row| {
-            Ok((row.get::<Vec<u8>>(0)?, row.get::<bool>(1)?, stamps::guid_or_none(row, 2)?))
-        })
-        .optional()?;
-    // 2. Whether the received one replaces it, and the full compare that named it last.
-    let (changed, cycle) = match &held {
+    let key = (link.from.as_bytes(), kind_text(link.what), link.to.as_bytes(), domain);
+    let (changed, cycle) = match held {
         None => (true, full_compare),
-        Some((held, present, cycle)) => {
-            let replace = replace && *cycle != full_compare;
-            let other = (held.as_slice(), *present) != (stamp.as_slice(), link.present);
-            (stamp.as_slice() > held.as_slice() || (replace && other), full_compare.or(*cycle))
+        Some(held) => {
+            let replace = replace && held.cycle != full_compare;
+            let other = (&held.stamp, held.present) != (&stamp, link.present);
+            (stamp > held.stamp || (replace && other), full_compare.or(held.cycle))
         }
     };
-    // 3. The row, or only its full compare.
+    // 2. The row, or only its full compare.
     if changed {
         writing
             .prepare_cached(
@@ -59,7 +69,7 @@ pub fn put(
                  ON CONFLICT (source, what, target, domain) DO UPDATE SET stamp = excluded.stamp, present = excluded.present, cycle = excluded.cycle",
             )?
             .send((key.0, key.1, key.2, key.3, stamp, link.present, cycle.map(|c| *c.as_bytes())))?;
-    } else if held.is_some_and(|(_, _, held)| held != cycle) {
+    } else if held.is_some_and(|held| held.cycle != cycle) {
         writing
             .prepare_cached(
                 "UPDATE links SET cycle = ?5 WHERE source = ?1 AND what = ?2 AND target = ?3 AND domain = ?4",

@@ -2,7 +2,6 @@
 //! accounts have names. Each has its keyed hash, by which [`super::reserved_names`] finds it.
 //! Neighbours: the ingest writes; the sign-in and the directory look names up.
 
-use super::numbers;
 use super::reserved_names::{self, Conflict};
 use crate::{Reading, StoreError, Writing, stamps};
 use landbridge_tenant_rules::names::{Whose, folded};
@@ -10,7 +9,7 @@ use landbridge_wire::reserved::NameKey;
 use std::collections::BTreeMap;
 use uuid::Uuid;
 
-/// Replaces the names of an account. `before`: the names that are stored now. `key`: the key of their hashes.
+/// Replaces the names of an account that is stored. `before`: the names that are stored now. `key`: the key of their hashes.
 pub fn set(
     writing: &Writing<'_>,
     key: &NameKey,
@@ -18,16 +17,18 @@ pub fn set(
     before: &[String],
     names: &[String],
 ) -> Result<(), StoreError> {
-    let number = numbers::of(writing, object)?;
-    let mut drop = writing.prepare_cached("DELETE FROM signin_names WHERE name = ?1 AND number = ?2")?;
+    let mut drop = writing.prepare_cached(
+        "DELETE FROM signin_names WHERE name = ?2 AND number = (SELECT number FROM objects WHERE object = ?1)",
+    )?;
     for name in before.iter().filter(|name| !names.contains(name)) {
-        drop.send((name, number))?;
+        drop.send((object.as_bytes(), name))?;
     }
     let mut add = writing.prepare_cached(
-        "INSERT INTO signin_names (name, number, hash) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING",
+        "INSERT INTO signin_names (name, number, hash) SELECT ?2, number, ?3 FROM objects WHERE object = ?1
+         ON CONFLICT DO NOTHING",
     )?;
     for name in names.iter().filter(|name| !before.contains(name)) {
-        add.send((name, number, key.hash(name).as_bytes()))?;
+        add.send((object.as_bytes(), name, key.hash(name).as_bytes()))?;
     }
     Ok(())
 }
@@ -116,10 +117,9 @@ pub(crate) fn whose_with_domain(
     name: &str,
 ) -> Result<(Whose, Option<i64>), StoreError> {
     let Some(folded) = folded(name) else { return Ok((Whose::Nobody, None)) };
-    reading.ask_ahead(&[
-        &|| with_domains(reading, &folded, 2).map(drop),
-        &|| reserved_names::is_reserved(reading, &folded).map(drop),
-    ])?;
+    reading.ask_ahead(&[&|| with_domains(reading, &folded, 2).map(drop), &|| {
+        reserved_names::is_reserved(reading, &folded).map(drop)
+    }])?;
     Ok(match with_domains(reading, &folded, 2)?.as_slice() {
         [] => (Whose::Nobody, None),
         [_] if reserved_names::is_reserved(reading, &folded)? => (Whose::Ambiguous, None),

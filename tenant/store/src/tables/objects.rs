@@ -56,46 +56,49 @@ pub fn present_account(reading: &Reading<'_>, object: Uuid) -> Result<Option<Obj
     Ok(found.filter(|found| found.kind == Kind::Account && found.presence == Presence::Present))
 }
 
-/// Stores an object; replaces its row. A new one has the number of this transaction's change from the start, so that no
-/// index is written twice.
-pub fn put(writing: &Writing<'_>, object: &Object) -> Result<(), StoreError> {
-    let cycle = object.cycle.map(|c| *c.as_bytes());
-    let (presence, kind) = (presence_text(object.presence), kind_text(object.kind));
+/// Replaces the row of an object that is stored.
+pub fn replace(writing: &Writing<'_>, object: &Object) -> Result<(), StoreError> {
     let update = "UPDATE objects SET domain = ?2, sid = ?3, presence = ?4, protected_user = ?5, cycle = ?6,
                       changed_at = ?7, kind = ?8, removed_at = ?9, privileged = ?10 WHERE object = ?1";
-    let updated = writing.prepare_cached(update)?.execute((
-        object.object.as_bytes(),
-        object.domain,
-        &object.sid,
-        presence,
-        object.protected_user,
-        cycle,
-        object.changed_at,
-        kind,
-        object.removed_at,
-        object.privileged,
-    ))?;
-    if updated > 0 {
-        return Ok(());
-    }
+    writing.send(
+        update,
+        params![
+            object.object.as_bytes(),
+            object.domain,
+            object.sid,
+            presence_text(object.presence),
+            object.protected_user,
+            object.cycle.map(|c| *c.as_bytes()),
+            object.changed_at,
+            kind_text(object.kind),
+            object.removed_at,
+            object.privileged
+        ],
+    )
+}
+
+/// Stores a new object. It has the number of this transaction's change from the start, so that no index is written twice.
+pub fn add(writing: &Writing<'_>, object: &Object) -> Result<(), StoreError> {
     let insert =
         "INSERT INTO objects (object, domain, sid, presence, protected_user, cycle, changed_at, kind,
                       removed_at, privileged, change) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)";
     let change = changes::number(writing, object.changed_at)?;
-    writing.prepare_cached(insert)?.send(params![
-        object.object.as_bytes(),
-        object.domain,
-        object.sid,
-        presence,
-        object.protected_user,
-        cycle,
-        object.changed_at,
-        kind,
-        object.removed_at,
-        object.privileged,
-        change,
-    ])?;
-    Ok(())
+    writing.send(
+        insert,
+        params![
+            object.object.as_bytes(),
+            object.domain,
+            object.sid,
+            presence_text(object.presence),
+            object.protected_user,
+            object.cycle.map(|c| *c.as_bytes()),
+            object.changed_at,
+            kind_text(object.kind),
+            object.removed_at,
+            object.privileged,
+            change
+        ],
+    )
 }
 
 /// The objects of the domain that this full compare has not named, and that were in AD before (present or privileged).

@@ -82,19 +82,36 @@ pub fn forget_wanted(writing: &Writing<'_>, domain: i64, before: i64) -> Result<
     writing.execute(sql, [domain, before])
 }
 
-/// Whether a digest with this stamp is kept out: it is of a password from before a change that was made at `since` or
-/// later, in seconds since 1970.
-pub fn keeps_out(reading: &Reading<'_>, object: Uuid, stamp: &Stamp, since: i64) -> Result<bool, StoreError> {
+/// A change of an account's password of which no digest has arrived.
+pub struct Change {
+    /// The stamp of the digest of before; none: there was none.
+    dropped: Option<Stamp>,
+    /// The new pwdLastSet, in seconds since 1601; none: it is not known.
+    set_at: Option<i64>,
+    /// When it was made, in seconds since 1970.
+    changed_at: i64,
+}
+
+impl Change {
+    /// Whether it keeps a digest with this stamp out, which is of a password from before it. Only if it was made at `since`
+    /// or later, in seconds since 1970.
+    pub fn keeps_out(&self, stamp: &Stamp, since: i64) -> bool {
+        let written = i64::try_from(stamp.time).unwrap_or(i64::MAX);
+        let is_before = self.dropped.is_some_and(|dropped| *stamp <= dropped)
+            || self.set_at.is_some_and(|set_at| written < set_at);
+        self.changed_at >= since && is_before
+    }
+}
+
+/// The change of an account's password; none: there is none, or its digest has arrived.
+pub fn find(reading: &Reading<'_>, object: Uuid) -> Result<Option<Change>, StoreError> {
     let row = reading
-        .prepare_cached("SELECT stamp, set_at FROM password_changes WHERE object = ?1 AND changed_at >= ?2")?
-        .query_row(params![object.as_bytes(), since], |row| {
-            Ok((row.get::<Option<Vec<u8>>>(0)?, row.get::<Option<i64>>(1)?))
-        })
+        .prepare_cached("SELECT stamp, set_at, changed_at FROM password_changes WHERE object = ?1")?
+        .query_row([object.as_bytes()], |row| Ok((row.get::<Option<Vec<u8>>>(0)?, row.get(1)?, row.get(2)?)))
         .optional()?;
-    let Some((dropped, set_at)) = row else { return Ok(false) };
+    let Some((dropped, set_at, changed_at)) = row else { return Ok(None) };
     let dropped = dropped.map(|bytes| stamps::from_bytes(&bytes)).transpose()?;
-    let written = i64::try_from(stamp.time).unwrap_or(i64::MAX);
-    Ok(dropped.is_some_and(|dropped| *stamp <= dropped) || set_at.is_some_and(|set_at| written < set_at))
+    Ok(Some(Change { dropped, set_at, changed_at }))
 }
 
 /// The digest of the new password has arrived.

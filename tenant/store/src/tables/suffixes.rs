@@ -69,6 +69,9 @@ pub fn divide(
     domain: &Domain,
     names: Vec<String>,
 ) -> Result<(Vec<String>, Vec<RefusedName>), StoreError> {
+    reading.ask_of_each_ahead(&names, |name| {
+        suffix_of(name).map_or(Ok(()), |suffix| owner(reading, domain, suffix).map(drop))
+    })?;
     let (mut given, mut refused) = (Vec::new(), Vec::new());
     for name in names {
         let owner = suffix_of(&name).map(|suffix| owner(reading, domain, suffix)).transpose()?;

@@ -9,6 +9,7 @@ use crate::transaction::Writing;
 use landbridge_wire::described::{DescribedName, Syntax};
 use rusqlite::Connection;
 use rusqlite::types::Value as Column;
+use uuid::Uuid;
 
 /// A row of an older version: name, stamp, value.
 type Row = (String, Vec<u8>, Column);
@@ -16,16 +17,16 @@ type Row = (String, Vec<u8>, Column);
 /// Packs all rows of `attributes_before`, and drops this table and that of the objects of before. The rows of one object are in memory at a time.
 pub(super) fn pack_attributes(connection: &Connection, writing: &Writing<'_>) -> Result<(), StoreError> {
     {
-        let sql = "SELECT o.number, a.name, a.stamp, a.value FROM attributes_before a
+        let sql = "SELECT o.object, a.name, a.stamp, a.value FROM attributes_before a
                    JOIN objects o ON o.object = a.object ORDER BY a.object, a.name";
         let mut select = connection.prepare(sql)?;
         let mut rows = select.query([])?;
-        let (mut of, mut held) = (0, Vec::new());
+        let (mut of, mut held) = (Uuid::nil(), Vec::new());
         while let Some(row) = rows.next()? {
-            let number = row.get(0)?;
-            if number != of {
+            let object = Uuid::from_bytes(row.get(0)?);
+            if object != of {
                 pack_object(writing, of, &held)?;
-                (of, held) = (number, Vec::new());
+                (of, held) = (object, Vec::new());
             }
             held.push((row.get(1)?, row.get(2)?, row.get(3)?));
         }
@@ -36,7 +37,7 @@ pub(super) fn pack_attributes(connection: &Connection, writing: &Writing<'_>) ->
 }
 
 /// Writes the row of an object, and its large octets. A name that this build does not know is kept as it is.
-fn pack_object(writing: &Writing<'_>, number: i64, held: &[Row]) -> Result<(), StoreError> {
+fn pack_object(writing: &Writing<'_>, object: Uuid, held: &[Row]) -> Result<(), StoreError> {
     if held.is_empty() {
         return Ok(());
     }
@@ -49,7 +50,7 @@ fn pack_object(writing: &Writing<'_>, number: i64, held: &[Row]) -> Result<(), S
             Column::Integer(number) => Some(Value::Integer(*number)),
             Column::Text(text) => Some(Value::Text(text.as_str().into())),
             Column::Blob(octets) if is_large() => {
-                put_octets(writing, number, name, octets)?;
+                put_octets(writing, object, name, octets)?;
                 Some(Value::Elsewhere(octets.len() as u64))
             }
             Column::Blob(octets) => Some(Value::Octets(octets.as_slice().into())),
@@ -57,5 +58,5 @@ fn pack_object(writing: &Writing<'_>, number: i64, held: &[Row]) -> Result<(), S
         };
         entries.push(Entry { name, stamp: stamps::from_bytes(stamp)?, value });
     }
-    put(writing, number, &entries)
+    put(writing, object, &entries)
 }

@@ -556,7 +556,10 @@ fn a_flood_for_one_account_leaves_the_line_to_the_others() {
         }
         assert!(matches!(queue.enter(flooded, Instant::now()), Entry::Full));
         assert!(matches!(queue.enter(other, Instant::now()), Entry::Go(..)));
-        assert!(matches!(queue.enter(id(1, Standing::Known), Instant::now()), Entry::Go(..)), "the owner at a known place");
+        assert!(
+            matches!(queue.enter(id(1, Standing::Known), Instant::now()), Entry::Go(..)),
+            "the owner at a known place"
+        );
         drop(first);
         for waiter in waiters {
             assert!(waiter.join().unwrap());
@@ -568,7 +571,9 @@ fn a_flood_for_one_account_leaves_the_line_to_the_others() {
 #[test]
 fn patience_ends_and_leaves_nothing_behind() {
     let queue = Queue::new(1, 8, Duration::from_millis(20));
-    let Entry::Go(first, _) = queue.enter((Uuid::from_u128(1), Standing::Unknown), Instant::now()) else { panic!() };
+    let Entry::Go(first, _) = queue.enter((Uuid::from_u128(1), Standing::Unknown), Instant::now()) else {
+        panic!()
+    };
     assert!(matches!(queue.enter((Uuid::from_u128(2), Standing::Unknown), Instant::now()), Entry::Full));
     assert!(matches!(queue.enter((Uuid::from_u128(1), Standing::Unknown), Instant::now()), Entry::Full));
     drop(first);
@@ -580,7 +585,10 @@ fn a_tenant_that_is_full_says_so_and_counts_it() {
     let tenant = three();
     let settings = Settings { derivations: 1, queue: 0, ..settings() };
     let signin = with_settings(&tenant, settings);
-    let Entry::Go(_turn, _) = signin.inner().queue.enter((object(9), Standing::Unknown), Instant::now()) else { panic!() };
+    let Entry::Go(_turn, _) = signin.inner().queue.enter((object(9), Standing::Unknown), Instant::now())
+    else {
+        panic!()
+    };
     assert_eq!(tries(&signin, "CORP\\user1", "right1"), Verdict::Unavailable(Unavailable::Overloaded));
     assert_eq!(tenant.counts.signins_overloaded.now(), 1);
 }

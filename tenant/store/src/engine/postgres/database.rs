@@ -4,10 +4,10 @@
 //! right for many, and one that lost to another runs again.
 //! Neighbours: [`crate::Store`] reads and writes by this; [`super::Session`] runs the statements.
 
-use super::{Asking, Session};
 use super::address::ServerAddress;
 use super::node::Held;
 use super::upgrade::{self, KNOWN, Known, LOCKED, NOTING, Versions, has_tables, versions};
+use super::{Asking, Session};
 use crate::engine::Connection;
 use crate::error::{ServerTrouble, StoreError};
 use crate::schema::{SCHEMA, tables};
@@ -216,9 +216,7 @@ impl ServerDatabase {
     /// Makes the database no tenant's any more, and leaves its rows.
     pub(crate) fn retire(&self) -> Result<(), StoreError> {
         let retire = "UPDATE schema_version SET version = NULL";
-        self.transaction(TRANSACTION, LONG, |connection| {
-            Writing::of(connection).send(retire, ())
-        })
+        self.transaction(TRANSACTION, LONG, |connection| Writing::of(connection).send(retire, ()))
     }
 
     /// Holds the lock of this node, and notes its version. Another process that serves as the same node has the lock:
