@@ -97,6 +97,7 @@
 //! - `src/bin/bench/ldap/load.rs`: searches of many connections, at full load and at a rate
 //! - `src/bin/bench/nodes.rs`: one node and two, on SQLite and on PostgreSQL, near and far
 //! - `src/bin/bench/nodes/proxy.rs`: a distance to PostgreSQL, which counts round trips
+//! - `src/bin/bench/million.rs`: a tenant on SQLite with a million accounts
 //! - `src/bin/bench/oidc.rs`: the tenant's issuer beside npm's oidc-provider, and its sign-in page beside the API
 //! - `src/bin/bench/oidc/http.rs`: a client of HTTP that costs little beside a server
 //! - `src/bin/bench/oidc/load.rs`: code flows, refreshes and userinfo on kept connections, at both issuers

@@ -15,6 +15,7 @@ use landbridge_wire::upload::{
     Receipt, Record, Stamp, Upload,
 };
 use rusqlite::Connection;
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Instant;
 use tokio::runtime::Runtime;
@@ -75,7 +76,7 @@ fn growing(domain: &Domain, runtime: &Runtime) -> Result<Comparison, LabError> {
             .map_err(|why| LabError::said("SQLite alone", &why))?;
         let joined = joined(domain, Profile::Entra)?;
         let mut sender = Sender::of(domain, runtime, &joined)?;
-        let all_accounts = accounts(GROWN);
+        let all_accounts = accounts(0..GROWN);
         let (first, last) = (&all_accounts[..ACCOUNTS], &all_accounts[GROWN - ACCOUNTS..]);
         let whole = sender.send(first, 1)?;
         let digests = sender.send(first, 2)?;
@@ -85,10 +86,7 @@ fn growing(domain: &Domain, runtime: &Runtime) -> Result<Comparison, LabError> {
         }
         let whole_grown = sender.send(last, 1)?;
         let digests_grown = sender.send(last, 2)?;
-        // Every fifteenth, by the order of the objectGUIDs, which is random.
-        let mut any = all_accounts;
-        any.sort_unstable_by_key(|account| account.object);
-        let any: Vec<Account> = any.into_iter().step_by(GROWN / ACCOUNTS).collect();
+        let any: Vec<Account> = in_no_order(all_accounts).into_iter().step_by(GROWN / ACCOUNTS).collect();
         let digests_any = sender.send(&any, 3)?;
         all.round(&[small, whole, digests, large, whole_grown, digests_grown, digests_any]);
     }
@@ -130,7 +128,7 @@ pub(crate) fn tenant(
 ) -> Result<[f64; 2], LabError> {
     let joined = joined_on(domain, Profile::Entra, database)?;
     let mut sender = Sender::of(domain, runtime, &joined)?;
-    let accounts = accounts(ACCOUNTS);
+    let accounts = accounts(0..ACCOUNTS);
     Ok([sender.send(&accounts, 1)?, sender.send(&accounts, 2)?])
 }
 
@@ -143,8 +141,15 @@ pub(crate) struct Account {
     object: Uuid,
 }
 
-pub(crate) fn accounts(count: usize) -> Vec<Account> {
-    (0..count).map(|number| Account { number, object: Uuid::new_v4() }).collect()
+/// Accounts with these numbers, which no other account of the tenant may have.
+pub(crate) fn accounts(numbers: Range<usize>) -> Vec<Account> {
+    numbers.map(|number| Account { number, object: Uuid::new_v4() }).collect()
+}
+
+/// The same accounts in the order of their objectGUIDs, which is random.
+pub(crate) fn in_no_order(mut accounts: Vec<Account>) -> Vec<Account> {
+    accounts.sort_unstable_by_key(|account| account.object);
+    accounts
 }
 
 /// What a phs is to the tenant.
@@ -192,6 +197,12 @@ impl<'a> Sender<'a> {
         };
         let upload =
             Upload { policy: Some(policy), commit: Some(Text::cut("0")), ..self.empty(Uuid::new_v4()) };
+        self.post(&upload).map(drop)
+    }
+
+    /// Ends a cycle in which nothing had changed.
+    pub(crate) fn idle_cycle(&mut self) -> Result<(), LabError> {
+        let upload = Upload { commit: Some(Text::cut("0")), ..self.empty(Uuid::new_v4()) };
         self.post(&upload).map(drop)
     }
 

@@ -1,6 +1,6 @@
 //! `make bench`: what a user would otherwise run beside what we do, in turns in one run, as ratios; the machine is
 //! shared. Prints tables, and leaves `report.md` and `chart.svg` in `target/bench`. With words after it, only those
-//! parts: see [`PARTS`]. docs/performance.md says what the figures mean.
+//! parts: see [`PARTS`] and [`NAMED_PARTS`]. docs/performance.md says what the figures mean.
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "it is all for a person to read")]
 #![allow(clippy::indexing_slicing, clippy::cast_precision_loss, reason = "a benchmark's arithmetic")]
@@ -9,6 +9,7 @@ mod changes;
 mod derivations;
 mod ingest;
 mod ldap;
+mod million;
 mod nodes;
 mod oidc;
 mod population;
@@ -28,6 +29,7 @@ use std::process::ExitCode;
 /// A name for the command line, and what measures it.
 type Part = (&'static str, fn() -> Result<Vec<Comparison>, LabError>);
 
+/// The parts of a plain `make bench`.
 const PARTS: [Part; 12] = [
     ("derivations", derivations::measure),
     ("signins", signins::measure),
@@ -43,6 +45,9 @@ const PARTS: [Part; 12] = [
     ("nodes", nodes::measure),
 ];
 
+/// Parts that run only when they are named, since they would make a plain `make bench` much longer.
+const NAMED_PARTS: [Part; 1] = [("million", million::measure)];
+
 fn main() -> ExitCode {
     match run() {
         Ok(()) => ExitCode::SUCCESS,
@@ -54,24 +59,27 @@ fn main() -> ExitCode {
 }
 
 fn run() -> Result<(), LabError> {
+    // 1. The parts: those that are named, or all but those that must be named.
     let wanted: Vec<String> = std::env::args().skip(1).collect();
-    let is_part = |one: &&String| PARTS.iter().any(|(part, _)| one == part);
+    let parts = [&PARTS[..], &NAMED_PARTS[..]].concat();
+    let is_part = |one: &&String| parts.iter().any(|(part, _)| one == part);
     if let Some(unknown) = wanted.iter().find(|one| !is_part(one)) {
-        let known = PARTS.map(|(part, _)| part).join(", ");
+        let known = parts.iter().map(|(part, _)| *part).collect::<Vec<_>>().join(", ");
         return Err(LabError::said("choosing a part", &format!("{unknown} is none of {known}")));
     }
+    let is_wanted = |(part, _): &Part| wanted.iter().any(|one| one == part);
+    let parts =
+        if wanted.is_empty() { PARTS.to_vec() } else { parts.into_iter().filter(is_wanted).collect() };
+    // 2. Their figures. After every part they are written: if the next part fails, they stay.
     let folder = build_folder()?.join("bench");
     let machine = machine();
     println!("\n  {machine}");
     let mut all = Vec::new();
-    for (part, measure) in PARTS {
-        if wanted.is_empty() || wanted.iter().any(|one| one == part) {
-            let some = measure()?;
-            some.iter().for_each(Comparison::print);
-            all.extend(some);
-            // After every part: if the next one fails, its figures stay.
-            report::write(&folder, &machine, &all)?;
-        }
+    for (_, measure) in parts {
+        let some = measure()?;
+        some.iter().for_each(Comparison::print);
+        all.extend(some);
+        report::write(&folder, &machine, &all)?;
     }
     println!("\n  {}\n", folder.join("report.md").display());
     Ok(())

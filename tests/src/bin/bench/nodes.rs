@@ -223,7 +223,7 @@ impl World {
         // 1. The first node, with accounts.
         let joined = joined_on(&self.domain, Profile::Entra, database.clone())?;
         let mut sender = Sender::of(&self.domain, &self.runtime, &joined)?;
-        sender.send(&ingest::accounts(ACCOUNTS), 1)?;
+        sender.send(&ingest::accounts(0..ACCOUNTS), 1)?;
         sender.commit()?;
         let (first, phs) = joined;
         // 2. Its doors.
