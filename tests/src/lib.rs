@@ -98,6 +98,8 @@
 //! - `src/bin/bench/nodes.rs`: one node and two, on SQLite and on PostgreSQL, near and far
 //! - `src/bin/bench/nodes/proxy.rs`: a distance to PostgreSQL, which counts round trips
 //! - `src/bin/bench/million.rs`: a tenant on SQLite with a million accounts
+//! - `src/bin/bench/peak.rs`: a morning peak of 1,000 to 50 million accounts, simulated
+//! - `src/bin/bench/peak/simulation.rs`: limits and servers in line, from event to event
 //! - `src/bin/bench/oidc.rs`: the tenant's issuer beside npm's oidc-provider, and its sign-in page beside the API
 //! - `src/bin/bench/oidc/http.rs`: a client of HTTP that costs little beside a server
 //! - `src/bin/bench/oidc/load.rs`: code flows, refreshes and userinfo on kept connections, at both issuers

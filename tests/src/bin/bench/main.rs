@@ -12,6 +12,7 @@ mod ldap;
 mod million;
 mod nodes;
 mod oidc;
+mod peak;
 mod population;
 mod proc;
 mod programs;
@@ -30,7 +31,7 @@ use std::process::ExitCode;
 type Part = (&'static str, fn() -> Result<Vec<Comparison>, LabError>);
 
 /// The parts of a plain `make bench`.
-const PARTS: [Part; 12] = [
+const PARTS: [Part; 13] = [
     ("derivations", derivations::measure),
     ("signins", signins::measure),
     ("pta", pta::measure),
@@ -43,6 +44,7 @@ const PARTS: [Part; 12] = [
     ("oidc", oidc::measure),
     ("change", oidc::change::measure),
     ("nodes", nodes::measure),
+    ("peak", peak::measure),
 ];
 
 /// Parts that run only when they are named, since they would make a plain `make bench` much longer.

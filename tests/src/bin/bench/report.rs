@@ -1,5 +1,6 @@
 //! Figures of several sides in the same rounds: as a table for the terminal and the file, and as a chart. The first
-//! side is the peer; every other one is shown as its ratio to the peer of the same round.
+//! side is the peer; every other one is shown as its ratio to the peer of the same round. Figures of different kinds
+//! in one table have no peer and no ratios.
 
 use landbridge_tests::lab::LabError;
 use std::fmt::Write as _;
@@ -17,6 +18,8 @@ pub(crate) struct Comparison {
     pub(crate) aim: &'static str,
     /// A sentence below the table, if there is anything to say.
     pub(crate) note: String,
+    /// Whether the first side is the peer of the others.
+    has_peer: bool,
 }
 
 impl Comparison {
@@ -27,8 +30,14 @@ impl Comparison {
         aim: &'static str,
         sides: &[&str],
     ) -> Self {
+        let has_peer = sides.len() > 1;
         let sides = sides.iter().map(|name| ((*name).to_owned(), Vec::new())).collect();
-        Self { what: what.into(), unit, sides, aim, note: String::new() }
+        Self { what: what.into(), unit, sides, aim, note: String::new(), has_peer }
+    }
+
+    /// Figures of different kinds, which have their units in their names and no ratios.
+    pub(crate) fn of_kinds(what: impl Into<String>, sides: &[&str]) -> Self {
+        Self { has_peer: false, ..Self::new(what, "", "", sides) }
     }
 
     /// The values of one round, in the order of the sides.
@@ -59,14 +68,9 @@ impl Comparison {
         }
     }
 
-    /// Whether there is one side, which has no peer.
-    fn is_alone(&self) -> bool {
-        self.sides.len() == 1
-    }
-
     /// A ratio to the peer as text. Empty if there is no peer.
     fn times(&self, ratio: &Spread) -> String {
-        if self.is_alone() { String::new() } else { ratio.times() }
+        if self.has_peer { ratio.times() } else { String::new() }
     }
 
     fn rounds(&self) -> usize {
@@ -80,8 +84,9 @@ impl Comparison {
     fn markdown(&self, to: &mut String) {
         let _ =
             writeln!(to, "\n### {}\n\nN = {} rounds in turns{}.\n", self.what, self.rounds(), self.aimed());
-        let to_the_first = if self.is_alone() { "" } else { "to the first" };
-        let _ = writeln!(to, "| | median (least to most), {} | {to_the_first} |\n|---|---:|---:|", self.unit);
+        let to_the_first = if self.has_peer { "to the first" } else { "" };
+        let unit = if self.unit.is_empty() { String::new() } else { format!(", {}", self.unit) };
+        let _ = writeln!(to, "| | median (least to most){unit} | {to_the_first} |\n|---|---:|---:|");
         for (name, value, ratio) in self.rows() {
             let _ = writeln!(to, "| {name} | {} | {} |", value.text(), self.times(&ratio));
         }
@@ -132,7 +137,7 @@ pub(crate) fn write(folder: &Path, machine: &str, all: &[Comparison]) -> Result<
 fn chart(all: &[Comparison]) -> String {
     const BAR: f64 = 420.0;
     let (mut body, mut y) = (String::new(), 10.0);
-    for one in all.iter().filter(|one| !one.aim.is_empty() && !one.is_alone()) {
+    for one in all.iter().filter(|one| !one.aim.is_empty() && one.has_peer) {
         y += 26.0;
         let _ = writeln!(body, "<text x='10' y='{y}' class='what'>{}, {}</text>", plain(&one.what), one.unit);
         let rows = one.rows();
