@@ -175,8 +175,7 @@ impl Ready {
         let of_oidc = config.oidc.as_ref().map(read).transpose()?.map(Arc::new);
         // 4. The handles.
         let rules = Rules::new(config.lockout.threshold, config.lockout.seconds);
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        let settings = Settings::for_cores(cores, rules, config.signin.grid);
+        let settings = Settings::for_cores(cores(), rules, config.signin.grid);
         let lives = config.oidc.as_ref().map(|oidc| oidc.lives).unwrap_or_default();
         let handles = Handles::new(&store, &authority, config.url.as_str(), settings, lives)
             .map_err(|e| TenantError::Defect(e.to_string()))?;
@@ -569,6 +568,11 @@ fn lives(chores: &Chores) -> Vec<CertificateLife> {
         ));
     }
     lives
+}
+
+/// The cores of this machine that the program may use.
+pub fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
 }
 
 /// Serves until SIGTERM or SIGINT.

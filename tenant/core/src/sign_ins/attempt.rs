@@ -33,7 +33,15 @@ pub struct Settings {
     pub grid: Duration,
 }
 
+/// Sign-ins that wait for a derivation, for each core.
+const QUEUE: usize = 64;
+
 impl Settings {
+    /// How many sign-ins derive or wait for it at most on a machine with that many cores. Each keeps a thread that may block.
+    pub fn most_at_once(cores: usize) -> usize {
+        cores.max(1).saturating_mul(lanes::width() + QUEUE)
+    }
+
     /// The settings for a machine with that many cores.
     pub fn for_cores(cores: usize, lockout: Rules, grid: Duration) -> Self {
         let threads = cores.max(1);
@@ -41,7 +49,7 @@ impl Settings {
             lockout,
             threads,
             derivations: threads.saturating_mul(lanes::width()),
-            queue: threads.saturating_mul(64),
+            queue: threads.saturating_mul(QUEUE),
             patience: Duration::from_secs(5),
             grid,
         }
@@ -129,4 +137,17 @@ pub(crate) trait AskAgents: Send + Sync + 'static {
         account: Principal,
         change: PasswordPair,
     ) -> AnswerOnItsWay<ChangeOutcome>;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_queue_and_the_places_are_what_may_derive_or_wait_at_once() {
+        for cores in [0, 1, 2, 8, 128] {
+            let settings = Settings::for_cores(cores, Rules::new(10, 60), Duration::ZERO);
+            assert_eq!(Settings::most_at_once(cores), settings.derivations + settings.queue);
+        }
+    }
 }

@@ -3,10 +3,13 @@
 use super::{Command, CommandLine, ask, backup, init, log, migrate, nodes, restore};
 use crate::config::Config;
 use crate::error::TenantError;
+use landbridge_tenant_core::sign_ins::Settings;
 
 /// Limit on open files and sockets that the program requests: 1,024 connections at each door, and room for the
 /// database.
 const OPEN_FILES: u64 = 4096;
+/// Limit on threads that may block, beside those of sign-ins that wait for a derivation.
+const OTHER_THREADS: usize = 512;
 
 /// Executes the command.
 pub fn run(line: &CommandLine) -> Result<(), TenantError> {
@@ -18,9 +21,14 @@ pub fn run(line: &CommandLine) -> Result<(), TenantError> {
             let config = Config::load(&line.config)?;
             log::start(config.log.format, line.log_level.unwrap_or(config.log.level));
             open_files();
-            let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-            let runtime =
-                runtime.map_err(|e| TenantError::Defect(format!("the system gives no threads: {e}")))?;
+            // Sign-ins that wait in their queue keep as many threads. The others stay for all else.
+            let threads = OTHER_THREADS + Settings::most_at_once(crate::serve::cores());
+            let mut runtime = tokio::runtime::Builder::new_multi_thread();
+            let runtime = runtime
+                .enable_all()
+                .max_blocking_threads(threads)
+                .build()
+                .map_err(|e| TenantError::Defect(format!("the system gives no threads: {e}")))?;
             runtime.block_on(crate::serve::serve(&config))
         }
         Command::Backup(flags) => ask::print(&backup::backup(&line.config, flags)?),

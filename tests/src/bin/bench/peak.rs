@@ -2,7 +2,7 @@
 //! docs/operations.md sizes it. The times of services are those of docs/performance.md, and the limits are those of the
 //! tenant. This part needs no domain and no quiet machine: its figures depend on the seed alone.
 //!
-//! The nodes of an installation are one pool of cores, threads and places, as if a balancer knew the load of each. Not in the
+//! The nodes of an installation are one pool of cores and places, as if a balancer knew the load of each. Not in the
 //! model: TLS of new connections, round trips to the database, the limit on a node's connections to it, wrong passwords.
 
 mod simulation;
@@ -37,9 +37,6 @@ const BINDS: f64 = 161.0;
 const COMMITS: f64 = 5_000.0;
 /// Cores of a node of a large installation. More of them are further nodes.
 const CORES_OF_NODE: usize = 32;
-/// Threads of a node for work that blocks: the default of tokio. A sign-in by digest keeps one while it waits in the queue,
-/// is verified and is written.
-const THREADS: usize = 512;
 /// Limit on the sign-ins that wait for agents at a node: `TICKETS` of the relay.
 const TICKETS: usize = 4_096;
 
@@ -58,8 +55,8 @@ struct Size {
 const SIZES: [Size; 4] = [
     Size { accounts: 1_000, strong: 1, entra: 1, mornings: 101, is_minute_alone: false },
     Size { accounts: 100_000, strong: 5, entra: 1, mornings: 11, is_minute_alone: false },
-    Size { accounts: 5_000_000, strong: 240, entra: 5, mornings: 3, is_minute_alone: true },
-    Size { accounts: 50_000_000, strong: 2_400, entra: 43, mornings: 1, is_minute_alone: true },
+    Size { accounts: 5_000_000, strong: 242, entra: 5, mornings: 3, is_minute_alone: true },
+    Size { accounts: 50_000_000, strong: 2_416, entra: 43, mornings: 1, is_minute_alone: true },
 ];
 
 /// The time at the rate of the worst minute before it, if that minute is simulated alone: queues grow in it. It is longer
@@ -180,7 +177,6 @@ impl Installation {
         };
         // 1. The limits of all nodes together. Each sign-in has a connection of its own.
         let connections = limit("no connection is free", Limits::default().connections as usize, 0, None);
-        let threads = limit("", THREADS, usize::MAX, None);
         // 2. The queue for derivations. With `strong` the derivation is nearly all the work of a core. With `entra` it is a
         //    tenth, so the work is before the queue. The lockout has no part in it.
         let rules = Rules::new(10, 60);
@@ -193,11 +189,11 @@ impl Installation {
         match road {
             Road::Strong => {
                 let derivations = station("cores of nodes", cores * LANES, LANES as f64 / STRONG);
-                vec![connections, threads, places, derivations, database]
+                vec![connections, places, derivations, database]
             }
             Road::Entra => {
                 let work = station("cores of nodes", cores, 1.0 / ENTRA);
-                vec![connections, threads, work, places, database]
+                vec![connections, work, places, database]
             }
             Road::Agents => {
                 let work = station("cores of nodes", cores, BY_AGENTS);
@@ -313,10 +309,9 @@ mod tests {
                 Step::Station(_) => None,
             })
             .collect();
-        let [connections, threads, queue] = &limits[..] else { panic!("{limits:?}") };
+        let [connections, queue] = &limits[..] else { panic!("{limits:?}") };
         assert_eq!((sized.nodes, sized.cores), (2, 5));
         assert_eq!((connections.places, connections.waiting), (2 * 1_024, 0));
-        assert_eq!((threads.places, threads.waiting), (2 * 512, usize::MAX));
         assert_eq!((queue.places, queue.waiting, queue.patience), (10, 5 * 64, Some(5 * SECOND)));
     }
 
