@@ -13,6 +13,7 @@ pub mod log;
 pub mod migrate;
 pub mod new_directory;
 pub mod nodes;
+pub mod progress;
 pub mod restore;
 mod run;
 pub mod table;

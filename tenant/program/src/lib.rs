@@ -10,6 +10,7 @@
 //! - `command/new_directory.rs`: a directory that appears complete, or not at all
 //! - `command/backup.rs`: copies the database, the CA's certificate and, apart from them, the keys into directories
 //! - `command/migrate.rs`: moves the database to a PostgreSQL server, or back
+//! - `command/progress.rs`: how far a copy of rows is, when it takes long
 //! - `command/nodes.rs`: the machines that serve the tenant together: listed, added, joined, removed
 //! - `command/restore.rs`: creates the data directory from a backup, after checking it, with a new generation
 //! - `command/apps.rs`: the requests of `apps`, and its table and file

@@ -5,6 +5,7 @@
 use super::engine::sqlite::file;
 use super::tables::{audit, digests, nodes, tenant, web_sessions};
 use super::{Location, Reading, StoreError, Trouble, Writing, engine, transfer};
+use crate::transfer::Transferred;
 use landbridge_crypto::seal::SealKeys;
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _};
 use std::fs::{File, OpenOptions};
@@ -34,12 +35,18 @@ pub struct Contents {
 
 /// Copies one state of the database into a new file of SQLite (mode 0600) and reads the copy through. The tenant may run:
 /// the original is not written to, and its readers and writers continue. Erased data is in no page of the copy. The audit
-/// log of the copy names the actor.
-pub fn copy(from: &Location, to: &Path, actor: &str, now: i64) -> Result<Contents, StoreError> {
+/// log of the copy names the actor. `each` is called with the rows that a server has given so far.
+pub fn copy(
+    from: &Location,
+    to: &Path,
+    actor: &str,
+    now: i64,
+    each: impl FnMut(&Transferred),
+) -> Result<Contents, StoreError> {
     // 1. One state of the database, in a file.
     match from {
         Location::File(from) => vacuum_into(from, to)?,
-        Location::Server(from) => drop(transfer::to_file(from, to, now, |_| {}, |_| Ok(()))?),
+        Location::Server(from) => drop(transfer::to_file(from, to, now, each, |_| Ok(()))?),
     }
     // 2. The copy names its maker, is on the disk, and can be read.
     let note = || {

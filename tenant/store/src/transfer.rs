@@ -31,16 +31,16 @@ struct TableSum {
     sum: [u64; 4],
 }
 
-/// A table that was copied and compared.
+/// A table that was copied and compared, or is being copied.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Transferred {
     /// Its name.
     pub table: String,
-    /// Number of rows.
+    /// Number of rows, so far.
     pub rows: u64,
 }
 
-/// Copies a tenant from a server into a new file of SQLite. `each` is called after each table, and `finish` runs at the end.
+/// Copies a tenant from a server into a new file of SQLite. `each` is called after each portion of rows and after each table, and `finish` runs at the end.
 /// `now` is in seconds since 1970.
 pub fn to_file(
     from: &ServerAddress,
@@ -95,7 +95,7 @@ fn copy(
         for table in tables() {
             let there = target.look(|connection| sum_of(&table, &Reading::of(connection)))?;
             let is_copied = there != TableSum::default() && there == sum_of(&table, &reading)?;
-            let sum = if is_copied { there } else { copy_table(&table, &reading, target)? };
+            let sum = if is_copied { there } else { copy_table(&table, &reading, target, &mut each)? };
             let table = Transferred { table: table.name, rows: sum.rows };
             each(&table);
             done.push(table);
@@ -106,7 +106,12 @@ fn copy(
 }
 
 /// Copies the rows of a table, and compares what both sides have then.
-fn copy_table(table: &Table, source: &Reading<'_>, target: &Database) -> Result<TableSum, StoreError> {
+fn copy_table(
+    table: &Table,
+    source: &Reading<'_>,
+    target: &Database,
+    each: &mut impl FnMut(&Transferred),
+) -> Result<TableSum, StoreError> {
     // 1. The rows, in portions.
     let places: Vec<String> = (1..=table.columns.len()).map(|place| format!("?{place}")).collect();
     let (name, columns, places) = (&table.name, table.columns.join(", "), places.join(", "));
@@ -127,6 +132,7 @@ fn copy_table(table: &Table, source: &Reading<'_>, target: &Database) -> Result<
             store(&portion)?;
             portion.clear();
             size = 0;
+            each(&Transferred { table: name.clone(), rows: sum.rows });
         }
         Ok(())
     })?;

@@ -170,7 +170,7 @@ fn a_key_that_another_tenant_sealed_is_refused() {
     let tenant = Tenant::new();
     with_keys(&tenant);
     let copy = tenant.directory.path().join("copy.db");
-    backup::copy(&tenant.location, &copy, "test", NOW).unwrap();
+    backup::copy(&tenant.location, &copy, "test", NOW, |_| {}).unwrap();
     let opened = |keys| Store::open(&copy, keys).map(Arc::new);
     assert!(issuer(&opened(keys()).unwrap()).read().is_ok());
     let foreign = landbridge_crypto::seal::SealKeys::new(vec![landbridge_crypto::seal::SealKey::from_bytes(

@@ -8,6 +8,7 @@
 
 use super::Backup;
 use super::new_directory::{NewDirectory, cannot_create};
+use super::progress;
 use crate::config::Config;
 use crate::error::TenantError;
 use crate::keys;
@@ -60,7 +61,8 @@ pub fn backup(config_file: &Path, flags: &Backup) -> Result<String, TenantError>
     // 1. Copy the database, the certificate and the configuration, and write their sums.
     let directory = NewDirectory::begin_at(&to)?;
     let new_keys = keys.as_deref().map(NewDirectory::begin_at).transpose()?;
-    let contents = backup::copy(&config.location()?, &directory.path().join(DATABASE), &actor(), now)?;
+    let to = directory.path().join(DATABASE);
+    let contents = backup::copy(&config.location()?, &to, &actor(), now, progress::of_rows())?;
     let mut sizes = vec![(DATABASE, contents.size)];
     for (from, name) in [(config.root_certificate().as_path(), ROOT), (config_file, CONFIGURATION)] {
         let bytes = std::fs::read(from).map_err(|e| {

@@ -9,6 +9,7 @@
 use super::Restore;
 use super::backup::{CA_KEY, DATABASE, ROOT, SUMS, absolute, actor, copy_and_sum, described, seal_key};
 use super::new_directory::{NewDirectory, cannot_create};
+use super::progress;
 use crate::config::Config;
 use crate::error::TenantError;
 use crate::keys;
@@ -52,7 +53,7 @@ pub fn restore(config_file: &Path, flags: &Restore) -> Result<String, TenantErro
     drop(store);
     // 3. A database on a server gets all rows of the file, which is not needed after that.
     if let Some(server) = config.server_address()? {
-        transfer::to_server(&database, &server, |_| {}, |_| Ok(()))?;
+        transfer::to_server(&database, &server, progress::of_rows(), |_| Ok(()))?;
         std::fs::remove_file(&database).map_err(|e| cannot_create(&database, &e))?;
     }
     // 4. Write the keys, and rename the directory to its destination.

@@ -264,7 +264,7 @@ fn a_tenant_moves_from_a_file_to_a_server_and_back_with_every_row() {
     assert_eq!(trouble(Store::create(half, keys(), Uuid::nil(), NOW)), ServerTrouble::OtherTransfer);
     // 5. A backup is a file, and a file is a tenant's database again.
     let copy = moved.directory.path().join("copy.db");
-    let contents = backup::copy(&at, &copy, "test", NOW).unwrap();
+    let contents = backup::copy(&at, &copy, "test", NOW, |_| {}).unwrap();
     assert_eq!((contents.digests, contents.tenant), (301, Uuid::from_u128(9)));
     let dump = moved.dump();
     let back = Store::open(&copy, keys()).unwrap();

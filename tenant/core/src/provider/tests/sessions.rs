@@ -247,7 +247,7 @@ fn a_database_that_is_put_back_from_a_copy_has_neither_sessions_nor_grants() {
     let (_, _, token) = bench.refresh_token(&client, NOW);
     let (_, cookie) = bench.session(1, NOW);
     let copy = bench.tenant.directory.path().join("copy.db");
-    backup::copy(&bench.tenant.location, &copy, "test", NOW).unwrap();
+    backup::copy(&bench.tenant.location, &copy, "test", NOW, |_| {}).unwrap();
     let store = Arc::new(Store::open(&copy, keys()).unwrap());
     let provider =
         Provider::new(store.clone(), Issuer::new(store.clone(), Arc::new(Numbers::default())), LIVES);
