@@ -40,7 +40,8 @@ fn to_server(
     server: &ServerAddress,
     note: impl Fn(&Writing<'_>, &str) -> Result<(), StoreError>,
 ) -> Result<String, TenantError> {
-    let done = transfer::to_server(file, server, progress::of_rows(), |writing| note(writing, server.name()))?;
+    let done =
+        transfer::to_server(file, server, progress::of_rows(), |writing| note(writing, server.name()))?;
     // 1. The file is no tenant's database any more: two of one tenant would drift apart.
     let kept = file.with_file_name(MOVED);
     std::fs::rename(file, &kept).map_err(|e| {
@@ -81,7 +82,8 @@ fn to_file(
         return Err(cannot_create(&draft, &e));
     }
     let place = file.display().to_string();
-    let done = transfer::to_file(server, &draft, unix_now(), progress::of_rows(), |writing| note(writing, &place))?;
+    let done =
+        transfer::to_file(server, &draft, unix_now(), progress::of_rows(), |writing| note(writing, &place))?;
     std::fs::rename(&draft, file).map_err(|e| cannot_create(file, &e))?;
     // 2. The server has no tenant any more.
     transfer::retire(server)?;

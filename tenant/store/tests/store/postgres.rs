@@ -1,7 +1,9 @@
 //! What holds for PostgreSQL: two nodes at one row, connections that end, the move from a file and back.
 
 use landbridge_tenant_fixture::*;
+use landbridge_tenant_rules::lockout::Source;
 use landbridge_tenant_store::backup;
+use landbridge_tenant_store::facts::{self, Origin};
 use landbridge_tenant_store::tables::{audit, changes, domains, tenant};
 use landbridge_tenant_store::{
     Location, RawValue, Reading, ServerAddress, ServerTrouble, Store, StoreError, Writing, transfer,
@@ -335,4 +337,27 @@ fn an_error_of_a_question_that_was_sent_ahead_is_returned_where_it_is_asked() {
     assert!(answer.is_err());
     // The connection goes on.
     assert!(store.read(changes::last).unwrap().any >= 0);
+}
+
+#[test]
+fn a_sign_in_reads_no_whole_table_although_the_server_has_no_statistics_yet() {
+    let tenant = Tenant::at(tempfile::tempdir().unwrap(), postgres::database(), false);
+    for page in 0..8 {
+        tenant.sends((1..=250).map(|n| user(page * 250 + n, "right")).collect());
+    }
+    let keys = keys();
+    let source = Source::Unstated;
+    let origin =
+        Origin { caller: "app", application: None, domains: None, source: &source, now: NOW, keys: &keys };
+    let read = |reading: &Reading<'_>| {
+        // From the sixth time on the server plans for any parameters.
+        for n in 1..=10 {
+            let name = format!("user{}@corp.example.com", n * 100);
+            let found = facts::of_name(reading, &name, &origin)?;
+            assert_eq!(found.facts.subject.account(), Some(object(n * 100)));
+        }
+        let sql = "SELECT relname FROM pg_stat_xact_user_tables WHERE schemaname = 'landbridge' AND seq_tup_read > 500";
+        reading.raw_rows(sql, &[])
+    };
+    assert_eq!(tenant.store.read(read).unwrap(), Vec::<Vec<RawValue>>::new());
 }
