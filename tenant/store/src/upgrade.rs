@@ -356,17 +356,19 @@ const STEPS: [&str; 4] = [
          schema        INTEGER
      ) STRICT, WITHOUT ROWID;
      ALTER TABLE lockouts ADD COLUMN unknown_name INTEGER NOT NULL DEFAULT 0;
-     CREATE INDEX lockouts_of_unknown_names ON lockouts(last_at) WHERE unknown_name = 1;
+     CREATE INDEX lockouts_of_unknown_names ON lockouts(object) WHERE unknown_name = 1;
      ALTER TABLE ad_budget ADD COLUMN held_known INTEGER NOT NULL DEFAULT 0;
      ALTER TABLE ad_budget ADD COLUMN held_unknown INTEGER NOT NULL DEFAULT 0;
      ALTER TABLE ad_budget ADD COLUMN asked_until INTEGER NOT NULL DEFAULT 0;
      ALTER TABLE ad_budget ADD COLUMN unknown_name INTEGER NOT NULL DEFAULT 0;
-     CREATE INDEX ad_budget_of_unknown_names ON ad_budget(last_at) WHERE unknown_name = 1;
+     CREATE INDEX ad_budget_of_unknown_names ON ad_budget(object) WHERE unknown_name = 1;
      CREATE TABLE app_rates (
          app         BLOB PRIMARY KEY,
          remaining   INTEGER NOT NULL,
          filled_at   INTEGER NOT NULL
      ) STRICT, WITHOUT ROWID;
+     DROP INDEX grants_by_end;
+     DROP INDEX spent_by_end;
      DROP INDEX objects_by_change;
      DROP INDEX objects_by_domain;
      DROP INDEX objects_by_sid;

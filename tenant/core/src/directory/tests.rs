@@ -204,7 +204,7 @@ fn an_administrator_is_shown_which_sources_are_locked_how_many_are_known_and_wha
     let at_home = Tries { failures: 3, last_at: NOW, ..Tries::default() };
     let spent = Spent { unknown: 2, last_at: NOW, ..Spent::default() };
     let write = |t: &landbridge_tenant_store::Writing<'_>| {
-        known_sources::note(t, object(1), &hashes, NOW)?;
+        known_sources::note(t, object(1), (&hashes, true), NOW)?;
         lockouts::replace(t, Subject::Account(object(1)), lockouts::UNKNOWN_SOURCES, None, &locked)?;
         lockouts::replace(
             t,

@@ -21,6 +21,8 @@ use zeroize::Zeroizing;
 
 /// Seconds between two notes that a session was used.
 const NOTED: i64 = 60;
+/// Limit on what one transaction of the sweep deletes. Other writers wait for less than a second then.
+const SWEPT_AT_ONCE: usize = 10_000;
 
 /// Seconds for which a session in which the password was changed goes on while phs has not brought the change: as long as
 /// the change is believed.
@@ -219,7 +221,7 @@ impl Provider {
             }
             // 3. The browser is known from now on.
             let device = Source::Device { mark: device_secret.hash(), address: new.address };
-            known_sources::note(writing, new.object, &self.hashes(new.object, &device), now)?;
+            known_sources::note(writing, new.object, (&self.hashes(new.object, &device), true), now)?;
             let detail = format!("session {id}, from {}", session.address);
             audit::append(writing, now, &new.actor, "session-begun", &session.object.to_string(), &detail)?;
             Ok(session)
@@ -304,8 +306,19 @@ impl Provider {
     }
 
     pub(super) fn sweep(&self, now: i64) -> Result<usize, StoreError> {
+        // 1. Grants and what was used once. They are looked for where no writer waits.
+        while let ended = self.store.look(|reading| grants::ended(reading, now, SWEPT_AT_ONCE))?
+            && !ended.is_empty()
+        {
+            self.store.write("grants-sweep", |writing| grants::sweep(writing, &ended, now))?;
+        }
+        while let ended = self.store.look(|reading| spent::ended(reading, now, SWEPT_AT_ONCE))?
+            && !ended.is_empty()
+        {
+            self.store.write("spent-sweep", |writing| spent::sweep(writing, &ended, now))?;
+        }
+        // 2. Sessions, and what waits for an answer.
         let swept = self.store.write("web-sessions-sweep", |writing| {
-            spent::sweep(writing, now)?;
             pushed_requests::sweep(writing, now)?;
             device_requests::sweep(writing, now)?;
             device_guesses::sweep(writing, now)?;

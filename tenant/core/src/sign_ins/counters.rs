@@ -244,7 +244,7 @@ impl Counters {
                 lockouts::remove(writing, id, &counter, &own)?;
             }
             if let Some((hashes, at)) = &let_in {
-                known_sources::note(writing, id, hashes, *at)?;
+                known_sources::note(writing, id, (hashes, of.source.seen_at.is_none()), *at)?;
             }
             wrong.map_or(Ok(0), |now| self.count(writing, subject, &counter, now))
         });

@@ -159,7 +159,8 @@ CREATE TABLE lockouts (
     unknown_name    INTEGER NOT NULL DEFAULT 0,    -- 1: no account has the name
     PRIMARY KEY (object, source)
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX lockouts_of_unknown_names ON lockouts(last_at) WHERE unknown_name = 1;
+-- No index is on a column that each try changes: on a server it would write all indexes of the row at each try.
+CREATE INDEX lockouts_of_unknown_names ON lockouts(object) WHERE unknown_name = 1;
 
 -- Where an account was let in from. Without the seal key the rows tell no place.
 CREATE TABLE known_sources (
@@ -181,7 +182,7 @@ CREATE TABLE ad_budget (
     asked_until   INTEGER NOT NULL DEFAULT 0,      -- the end of these questions
     unknown_name  INTEGER NOT NULL DEFAULT 0       -- 1: no account has the name
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX ad_budget_of_unknown_names ON ad_budget(last_at) WHERE unknown_name = 1;
+CREATE INDEX ad_budget_of_unknown_names ON ad_budget(object) WHERE unknown_name = 1;
 
 -- What applications have left of their rates, where several nodes serve them.
 CREATE TABLE app_rates (
@@ -369,7 +370,6 @@ CREATE TABLE grants (
     ends_at      INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX grants_by_session ON grants(session);
-CREATE INDEX grants_by_end ON grants(ends_at);
 
 -- What a client may use once, and has used: it is refused until it ends by itself.
 CREATE TABLE spent (
@@ -378,7 +378,6 @@ CREATE TABLE spent (
     ends_at     INTEGER NOT NULL,
     PRIMARY KEY (app, hash)
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX spent_by_end ON spent(ends_at);
 
 -- Authorization requests that clients have pushed, until a browser brings their names.
 CREATE TABLE pushed_requests (

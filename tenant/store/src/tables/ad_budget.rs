@@ -102,6 +102,10 @@ pub fn prune(writing: &Writing<'_>, before: i64) -> Result<usize, StoreError> {
 
 /// Deletes the oldest charges of names that no account has, over [`UNKNOWN_NAMES`]. Returns their number.
 pub fn prune_unknown_names(writing: &Writing<'_>) -> Result<usize, StoreError> {
+    let count = "SELECT count(*) FROM ad_budget WHERE unknown_name = 1";
+    if writing.query_row(count, (), |row| row.get::<i64>(0))? <= UNKNOWN_NAMES {
+        return Ok(0);
+    }
     writing.execute(
         "DELETE FROM ad_budget WHERE unknown_name = 1 AND object IN (
              SELECT object FROM ad_budget WHERE unknown_name = 1

@@ -94,6 +94,22 @@ pub fn end(writing: &Writing<'_>, id: Uuid) -> Result<bool, StoreError> {
     Ok(writing.execute("DELETE FROM grants WHERE id = ?1", [id.as_bytes().as_slice()])? > 0)
 }
 
+/// The grants that have ended by themselves, at most `limit`. Reads the whole table: an index by the end would be written at
+/// each refresh.
+pub fn ended(reading: &Reading<'_>, now: i64, limit: usize) -> Result<Vec<Uuid>, StoreError> {
+    let mut select = reading.prepare_cached("SELECT id FROM grants WHERE ends_at <= ?1 LIMIT ?2")?;
+    let rows = select.query_map(params![now, limit], |row| stamps::guid(row, 0))?;
+    rows.collect::<Result<_, _>>()
+}
+
+/// Deletes these grants, if they have ended.
+pub fn sweep(writing: &Writing<'_>, ended: &[Uuid], now: i64) -> Result<(), StoreError> {
+    for id in ended {
+        writing.send("DELETE FROM grants WHERE id = ?1 AND ends_at <= ?2", params![id.as_bytes(), now])?;
+    }
+    Ok(())
+}
+
 /// Ends all grants of an application.
 pub fn end_of_app(writing: &Writing<'_>, app: Uuid) -> Result<usize, StoreError> {
     writing.execute("DELETE FROM grants WHERE app = ?1", [app.as_bytes().as_slice()])

@@ -31,9 +31,14 @@ pub fn seen_at(reading: &Reading<'_>, object: Uuid, hashes: &[[u8; 32]]) -> Resu
     Ok(newest)
 }
 
-/// Notes that the account was let in from the source with these hashes, at `now` in seconds since 1970. The account's
-/// oldest sources over the limit are forgotten.
-pub fn note(writing: &Writing<'_>, object: Uuid, hashes: &[[u8; 32]], now: i64) -> Result<(), StoreError> {
+/// Notes that the account was let in from the source with these hashes, at `now` in seconds since 1970. After one that `is_new`
+/// the account's oldest sources over the limit are forgotten.
+pub fn note(
+    writing: &Writing<'_>,
+    object: Uuid,
+    (hashes, is_new): (&[[u8; 32]], bool),
+    now: i64,
+) -> Result<(), StoreError> {
     let Some((hash, under_older_keys)) = hashes.split_first() else { return Ok(()) };
     // 1. Under the sealing key. Another node may have noted a later success.
     writing
@@ -49,6 +54,9 @@ pub fn note(writing: &Writing<'_>, object: Uuid, hashes: &[[u8; 32]], now: i64) 
             .send((object.as_bytes(), hash))?;
     }
     // 3. The limit. The source that was just noted stays, also after the clock was set back.
+    if !is_new {
+        return Ok(());
+    }
     writing
         .prepare_cached(
             "DELETE FROM known_sources WHERE object = ?1 AND hash IN (

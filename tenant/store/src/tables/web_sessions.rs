@@ -177,9 +177,8 @@ pub fn of_expired_accounts(reading: &Reading<'_>, now: i64) -> Result<Vec<Uuid>,
     ids(reading, sql, [now])
 }
 
-/// Deletes what has ended at `now`: sessions that were made or used too long ago, and grants.
+/// Deletes the sessions that have ended at `now`, since they were made or used too long ago, and their grants.
 pub fn sweep(writing: &Writing<'_>, now: i64, idle: i64) -> Result<usize, StoreError> {
-    writing.send("DELETE FROM grants WHERE ends_at <= ?1", [now])?;
     let over = ids(
         writing,
         "SELECT id FROM web_sessions WHERE ends_at <= ?1 OR seen_at <= ?2",

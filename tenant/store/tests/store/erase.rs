@@ -180,7 +180,7 @@ mod sqlite {
         let spent = Spent { known: 1, unknown: 2, last_at: NOW, ..Spent::default() };
         let note = |t: &landbridge_tenant_store::Writing<'_>| {
             ad_budget::replace(t, Subject::Account(leaving), None, Some(&spent))?;
-            known_sources::note(t, leaving, &hashes, NOW)
+            known_sources::note(t, leaving, (&hashes, true), NOW)
         };
         tenant.store.write("test", note).unwrap();
         traces.push(vec![hashes[0].to_vec()]);

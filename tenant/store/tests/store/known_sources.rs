@@ -17,7 +17,7 @@ fn hashes(keys: &SealKeys, account: u128, caller: &str, source: &str) -> Vec<[u8
 fn a_source_is_found_for_its_account_and_its_caller_alone() {
     let (tenant, keys) = (Tenant::new(), keys(&[1]));
     let noted = hashes(&keys, 1, "app mail", "203.0.113.7:51234");
-    tenant.store.write("test", |t| known_sources::note(t, object(1), &noted, NOW)).unwrap();
+    tenant.store.write("test", |t| known_sources::note(t, object(1), (&noted, true), NOW)).unwrap();
     let seen = |account, hashes: Vec<[u8; 32]>| {
         tenant.store.read(|r| known_sources::seen_at(r, object(account), &hashes)).unwrap()
     };
@@ -37,9 +37,9 @@ fn a_new_seal_key_forgets_nothing_and_takes_over_with_the_next_success() {
     let of = |keys: &SealKeys| hashes(keys, 1, "app mail", "203.0.113.7");
     let seen =
         |keys: &SealKeys| tenant.store.read(|r| known_sources::seen_at(r, object(1), &of(keys))).unwrap();
-    tenant.store.write("test", |t| known_sources::note(t, object(1), &of(&old), NOW)).unwrap();
+    tenant.store.write("test", |t| known_sources::note(t, object(1), (&of(&old), true), NOW)).unwrap();
     assert_eq!((seen(&both), seen(&new)), (Some(NOW), None));
-    tenant.store.write("test", |t| known_sources::note(t, object(1), &of(&both), NOW + 9)).unwrap();
+    tenant.store.write("test", |t| known_sources::note(t, object(1), (&of(&both), true), NOW + 9)).unwrap();
     assert_eq!((seen(&new), seen(&old)), (Some(NOW + 9), None));
     assert_eq!(tenant.store.read(|r| known_sources::count(r, object(1), 0)).unwrap(), 1, "in one place");
 }
@@ -49,7 +49,7 @@ fn a_success_that_is_noted_late_does_not_shorten_what_another_node_has_noted() {
     let (tenant, keys) = (Tenant::new(), keys(&[1]));
     let of = hashes(&keys, 1, "app mail", "203.0.113.7");
     for at in [NOW, NOW - 100] {
-        tenant.store.write("test", |t| known_sources::note(t, object(1), &of, at)).unwrap();
+        tenant.store.write("test", |t| known_sources::note(t, object(1), (&of, true), at)).unwrap();
     }
     assert_eq!(tenant.store.read(|r| known_sources::seen_at(r, object(1), &of)).unwrap(), Some(NOW));
 }
@@ -59,7 +59,7 @@ fn old_sources_are_forgotten_and_younger_ones_stay() {
     let (tenant, keys) = (Tenant::new(), keys(&[1]));
     let note = |source, at| {
         let of = hashes(&keys, 1, "app mail", source);
-        tenant.store.write("test", |t| known_sources::note(t, object(1), &of, at)).unwrap();
+        tenant.store.write("test", |t| known_sources::note(t, object(1), (&of, true), at)).unwrap();
     };
     note("203.0.113.7", NOW - 10);
     note("203.0.113.8", NOW);

@@ -302,3 +302,28 @@ fn no_file_of_the_database_holds_a_code_a_refresh_token_or_a_cookie() {
     }
     assert!(files > 0, "what was written is found");
 }
+
+#[test]
+fn refreshes_of_different_grants_at_once_rarely_undo_each_other() {
+    let bench = Bench::on_server();
+    let client = bench.client("wiki");
+    let tokens: Vec<_> = (0..64).map(|_| bench.refresh_token(&client, NOW).2).collect();
+    std::thread::scope(|scope| {
+        let refresh = |tokens: &[Zeroizing<String>]| {
+            for token in tokens {
+                let mut token = token.clone();
+                for n in 1..=4 {
+                    token = bench.provider.refresh(&client, &token, NOW + n).unwrap().refresh.unwrap();
+                }
+            }
+        };
+        for some in tokens.chunks(8) {
+            scope.spawn(move || refresh(some));
+        }
+    });
+    let counts = bench.tenant.store.transactions();
+    let counts = counts.iter().find(|(name, _)| *name == "grant-turn").unwrap().1;
+    assert_eq!(counts.committed, 256);
+    // With an index on a column that each refresh changes, nearly each is repeated.
+    assert!(counts.repeated < 64, "{counts:?}");
+}
