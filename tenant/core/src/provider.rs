@@ -24,6 +24,7 @@ use crate::issuer::{Issuer, NotSigned};
 use access_token::Subject;
 pub use clients::Client;
 use clients::Clients;
+pub(crate) use grants::codes_known_until;
 pub use grants::{Granted, NewGrant, NoCode, NoGrant};
 pub use introspection::{ActivePerson, ActiveToken};
 pub use landbridge_tenant_rules::model::{

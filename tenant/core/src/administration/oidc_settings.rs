@@ -4,6 +4,8 @@
 use crate::administration::client_keys::{key_text, read_keys};
 use crate::administration::group_settings::{groups_text, read_groups, setting_of};
 use crate::administration::request::{AdminResponse, OidcSettings, RoleSetting, not_one_of, refusal};
+use crate::clock::unix_now;
+use crate::provider::codes_known_until;
 use landbridge_crypto::secret::Secret;
 use landbridge_tenant_rules::model::{
     AppRole, LogoutUri, OidcClient, OidcKind, RedirectUri, SigningAlgorithm, SubjectKind,
@@ -21,7 +23,7 @@ pub(super) fn store(
     client: Option<&OidcClient>,
 ) -> Result<(), StoreError> {
     if client.is_none() {
-        grants::end_of_app(writing, app)?;
+        grants::end_of_app(writing, app, codes_known_until(unix_now()))?;
         device_requests::end_of_app(writing, app)?;
     }
     Secret::<32>::random().lend(|salt| app_oidc::set(writing, app, client, salt))

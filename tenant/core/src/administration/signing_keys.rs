@@ -3,7 +3,9 @@
 
 use crate::administration::domain::Actor;
 use crate::administration::request::{AdminResponse, KeyRow, refusal};
+use crate::clock::unix_now;
 use crate::issuer::{KEPT, NotSigned};
+use crate::provider::codes_known_until;
 use landbridge_tenant_store::tables::grants;
 use landbridge_tenant_store::tables::signing_keys::{self, SigningKey};
 use landbridge_tenant_store::{Reading, StoreError, Writing};
@@ -79,7 +81,8 @@ pub(super) fn revoke(
     }
     // 2. In one transaction.
     let note = |writing: &Writing<'_>, signing: &str| {
-        let ended = if has_signed { grants::end_signed_with(writing, algorithm)? } else { 0 };
+        let known_until = codes_known_until(unix_now());
+        let ended = if has_signed { grants::end_signed_with(writing, algorithm, known_until)? } else { 0 };
         actor.audit(
             writing,
             "key-revoked",

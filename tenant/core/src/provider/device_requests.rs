@@ -302,7 +302,8 @@ impl Provider {
             return Ok(Err(NoGrant::Over.into()));
         };
         let grant = NewRow { id: request.id, scopes: request.scopes.clone(), nonce: None, hash: *hash };
-        self.begin_grant(writing, client, grant, &session, now).map(|grant| Ok((grant, claims)))
+        let grant = self.begin_grant(writing, client, grant, &session, now)?;
+        Ok(Ok((grant.ok_or(StoreError::Conflict)?, claims)))
     }
 
     /// The client of a request, if it is not revoked and its devices may sign in.

@@ -26,7 +26,7 @@ const VERIFIER: std::ops::RangeInclusive<usize> = 43..=128;
 
 /// Seconds for which a code that was used is known after its end, so that a clock that is set back by less than an hour makes
 /// none good again.
-const KNOWN: i64 = 3600;
+pub(super) const KNOWN: i64 = 3600;
 
 /// Why a grant ends, for the audit log.
 const OF_ANOTHER: &str = "its code or refresh token was shown by another application";
@@ -286,22 +286,23 @@ impl Provider {
             let change = changes::last(writing)?.any;
             let subject = session.object.to_string();
             let note_end = |why| audit::append(writing, now, &actor, "grant-ended", &subject, why);
-            // 2. The use is noted in every case, so that a second one finds it. A code that is of another application, or does
-            //    not fit, is used up, and its grant ends if there is one: there may be a copy in other hands.
+            // 2. A code that is of another application, or does not fit, is used up. One that was used before ends its grant:
+            //    there may be a copy in other hands. The grant tells of the use, and when that has ended a note.
             let known_until = code.until.saturating_add(KNOWN);
-            let is_first =
-                now < known_until && spent::redeem(writing, (code.app, code.id.as_bytes()), known_until)?;
-            let refused = if code.app != client.app.id {
-                Some(OF_ANOTHER)
-            } else if !is_first {
-                Some(SECOND_USE)
-            } else {
-                (!does_fit).then_some(DOES_NOT_FIT)
-            };
-            if let Some(why) = refused {
-                if grants::end(writing, code.id)? || is_first {
-                    note_end(why)?;
+            let shown = (code.app, code.id.as_bytes().as_slice());
+            let refuse = |why| {
+                let is_first = now < known_until && spent::redeem(writing, shown, known_until)?;
+                let has_grant = grants::end(writing, code.id, known_until)?;
+                if has_grant || is_first {
+                    let is_second = why != OF_ANOTHER && (has_grant || !is_first);
+                    note_end(if is_second { SECOND_USE } else { why })?;
                 }
+                Ok(Err(if why == MAY_NOT_GO_ON && !has_grant { NoGrant::Over } else { NoGrant::NotGood }))
+            };
+            if !does_fit {
+                return refuse(if code.app == client.app.id { DOES_NOT_FIT } else { OF_ANOTHER });
+            }
+            if spent::is_spent(writing, code.app, code.id.as_bytes())? {
                 return Ok(Err(NoGrant::NotGood));
             }
             // 3. The person, as read before if nothing has changed since.
@@ -311,22 +312,23 @@ impl Provider {
                 }
                 Some(_) | None => self.claims_of(writing, client, (&session, &code.scopes), now)?,
             };
-            let Some(claims) = claims else {
-                note_end(MAY_NOT_GO_ON)?;
-                return Ok(Err(NoGrant::Over));
-            };
-            // 4. The grant. A session that stood for the password has an entry of its own.
-            if let Some(from) = &code.by_session_from {
-                let detail = format!("accepted by session {}, from {from}", session.id);
-                audit::append(writing, now, &actor, "signin-by-session", &subject, &detail)?;
-            }
-            let grant = NewRow {
+            let Some(claims) = claims else { return refuse(MAY_NOT_GO_ON) };
+            // 4. The grant, whose row notes the use.
+            let row = NewRow {
                 id: code.id,
                 scopes: code.scopes.clone(),
                 nonce: code.nonce.clone(),
                 hash: next.hash(),
             };
-            self.begin_grant(writing, client, grant, &session, now).map(|grant| Ok((grant, claims)))
+            let Some(grant) = self.begin_grant(writing, client, row, &session, now)? else {
+                return refuse(SECOND_USE);
+            };
+            // 5. A session that stood for the password has an entry of its own.
+            if let Some(from) = &code.by_session_from {
+                let detail = format!("accepted by session {}, from {from}", session.id);
+                audit::append(writing, now, &actor, "signin-by-session", &subject, &detail)?;
+            }
+            Ok(Ok((grant, claims)))
         })?;
         Ok(self.granted(redeemed?, &next, now))
     }
@@ -334,14 +336,17 @@ impl Provider {
     /// Reads the person of a code; none: the session has ended, or the person may not go on.
     fn read_person(&self, client: &Client, code: &Code, now: i64) -> Result<Option<PersonRead>, StoreError> {
         self.store.read(|reading| {
-            ask_ahead(reading, code)?;
+            reading.ask_ahead(&[&|| changes::last(reading).map(drop), &|| {
+                web_sessions::named(reading, code.session).map(drop)
+            }])?;
             let change = changes::last(reading)?.any;
             let found = self.session_with_claims(reading, client, (code.session, &code.scopes), now)?;
             Ok(found.map(|(session, claims)| PersonRead { change, session, claims }))
         })
     }
 
-    /// Stores a grant in the session of a person who may go on.
+    /// Stores a grant in the session of a person who may go on. None: there is one with this id. It is not looked for before:
+    /// on a server that would conflict with every grant that is made at the same time.
     pub(super) fn begin_grant(
         &self,
         writing: &Writing<'_>,
@@ -349,7 +354,7 @@ impl Provider {
         NewRow { id, scopes, nonce, hash }: NewRow,
         session: &WebSession,
         now: i64,
-    ) -> Result<Grant, StoreError> {
+    ) -> Result<Option<Grant>, StoreError> {
         let ends_at = self.end_of(&scopes, session, now);
         let grant = Grant {
             id,
@@ -362,13 +367,15 @@ impl Provider {
             hash,
             ends_at,
         };
+        if !grants::insert(writing, &grant)? {
+            return Ok(None);
+        }
         note_use_in(writing, session, now)?;
         // A client that receives an ID token learns of the session.
         if client.oidc.back_channel.is_some() {
             logout_notices::note_client(writing, session.id, client.app.id)?;
         }
-        grants::insert(writing, &grant)?;
-        Ok(grant)
+        Ok(Some(grant))
     }
 
     /// When a grant ends that is made or used now.
@@ -392,7 +399,7 @@ impl Provider {
             // 1. The grant that is named. A code or token that does not fit ends it: there may be a copy in other hands.
             let Some(grant) = grants::find(writing, id)? else { return Ok(Err(NoGrant::NotGood)) };
             let end = |why: &str, answer: NoGrant| {
-                grants::end(writing, id)?;
+                grants::end(writing, id, codes_known_until(now))?;
                 audit::append(writing, now, &actor, "grant-ended", &grant.object.to_string(), why)?;
                 Ok(Err(answer))
             };
@@ -428,11 +435,18 @@ impl Provider {
     }
 }
 
+/// Until when a code that was made by now is known, if it is shown again: seconds since 1970.
+pub(crate) fn codes_known_until(now: i64) -> i64 {
+    now.saturating_add(CODE + KNOWN)
+}
+
 /// Sends what a redemption asks first ahead.
 fn ask_ahead(reading: &Reading<'_>, code: &Code) -> Result<(), StoreError> {
-    reading.ask_ahead(&[&|| web_sessions::named(reading, code.session).map(drop), &|| {
-        changes::last(reading).map(drop)
-    }])
+    reading.ask_ahead(&[
+        &|| web_sessions::named(reading, code.session).map(drop),
+        &|| changes::last(reading).map(drop),
+        &|| spent::is_spent(reading, code.app, code.id.as_bytes()).map(drop),
+    ])
 }
 
 /// Whether refresh tokens follow a code with these scopes.

@@ -7,7 +7,7 @@
 //! Neighbours: [`super::grants`] has refresh tokens.
 
 use super::access_token::{self, Subject};
-use super::grants::{is_offline, parse};
+use super::grants::{codes_known_until, is_offline, parse};
 use super::sessions::Standing;
 use super::{Client, OidcKind, Provider, TOKEN};
 use landbridge_crypto::bearer::same;
@@ -151,7 +151,7 @@ impl Provider {
         let actor = format!("app {}", client.app.name);
         self.store.write_short("grant-revoke", |writing| {
             let Some(grant) = grants::find(writing, id)?.filter(of_client) else { return Ok(()) };
-            grants::end(writing, id)?;
+            grants::end(writing, id, codes_known_until(now))?;
             let why = "revoked by the application";
             audit::append(writing, now, &actor, "grant-ended", &grant.object.to_string(), why)
         })

@@ -1,5 +1,6 @@
 //! Sessions: people who have signed in at the pages, and whether they may go on.
 
+use super::grants::KNOWN;
 use super::{Client, Provider};
 use crate::sign_ins::Source;
 use landbridge_crypto::bearer::BearerSecret;
@@ -306,11 +307,13 @@ impl Provider {
     }
 
     pub(super) fn sweep(&self, now: i64) -> Result<usize, StoreError> {
-        // 1. Grants and what was used once. They are looked for where no writer waits.
-        while let ended = self.store.look(|reading| grants::ended(reading, now, SWEPT_AT_ONCE))?
+        // 1. Grants and what was used once. They are looked for where no writer waits. A grant that has ended still tells
+        //    that its code was used.
+        let long_ago = now.saturating_sub(KNOWN);
+        while let ended = self.store.look(|reading| grants::ended(reading, long_ago, SWEPT_AT_ONCE))?
             && !ended.is_empty()
         {
-            self.store.write("grants-sweep", |writing| grants::sweep(writing, &ended, now))?;
+            self.store.write("grants-sweep", |writing| grants::sweep(writing, &ended, long_ago))?;
         }
         while let ended = self.store.look(|reading| spent::ended(reading, now, SWEPT_AT_ONCE))?
             && !ended.is_empty()

@@ -78,6 +78,8 @@ type UnderWay = Pin<Box<dyn Future<Output = Result<(), tokio_postgres::Error>> +
 pub(crate) struct Prepared {
     /// Its number in this session.
     number: usize,
+    /// It changes nothing.
+    reads: bool,
     statement: Statement,
 }
 
@@ -133,7 +135,8 @@ impl Session {
         let client = self.client.clone();
         let statement = self.wait(async move { client.prepare(&text).await })?;
         let mut statements = self.statements.borrow_mut();
-        let prepared = Prepared { number: statements.len(), statement };
+        let reads = ["SELECT", "WITH"].iter().any(|word| sql.starts_with(word));
+        let prepared = Prepared { number: statements.len(), reads, statement };
         statements.insert(sql.to_owned(), prepared.clone());
         Ok(prepared)
     }
@@ -170,6 +173,9 @@ impl Session {
         prepared: &Prepared,
         parameters: &impl Parameters,
     ) -> Result<Vec<Row>, StoreError> {
+        if !prepared.reads {
+            self.writes()?;
+        }
         let values = owned(parameters)?;
         if self.asking.get() == Asking::Ahead {
             return self.send_ahead(prepared, values);

@@ -32,13 +32,13 @@ pub struct Grant {
     pub ends_at: i64,
 }
 
-/// Stores a new grant. It deletes none: on a server, two grants that are stored at once in different sessions would meet at a
+/// Stores a new grant. False: there is one with its id. It deletes none: on a server, two grants that are stored at once in different sessions would meet at a
 /// page of the index of sessions. The sweep deletes those that have ended.
-pub fn insert(writing: &Writing<'_>, grant: &Grant) -> Result<(), StoreError> {
+pub fn insert(writing: &Writing<'_>, grant: &Grant) -> Result<bool, StoreError> {
     let Grant { id, app, object, session, scopes, nonce, signed_in_at, hash, ends_at } = grant;
-    writing.send(
+    let stored = writing.execute(
         "INSERT INTO grants (id, app, object, session, scopes, nonce, signed_in_at, hash, ends_at)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT DO NOTHING",
         params![
             id.as_bytes(),
             app.as_bytes(),
@@ -51,7 +51,7 @@ pub fn insert(writing: &Writing<'_>, grant: &Grant) -> Result<(), StoreError> {
             ends_at
         ],
     )?;
-    Ok(())
+    Ok(stored == 1)
 }
 
 /// The grant with this id.
@@ -89,8 +89,22 @@ pub fn turn(
     if turned == 1 { Ok(()) } else { Err(StoreError::Conflict) }
 }
 
-/// Ends a grant. False: there is none.
-pub fn end(writing: &Writing<'_>, id: Uuid) -> Result<bool, StoreError> {
+/// Notes in the table of what was used that the codes of some grants were: a grant that ends tells it no longer. A code is
+/// known for so long (seconds since 1970), which is longer than it is good for.
+fn note_codes(
+    writing: &Writing<'_>,
+    condition: &str,
+    (of, known_until): (&[u8], i64),
+) -> Result<(), StoreError> {
+    let sql = format!(
+        "INSERT INTO spent (app, hash, ends_at) SELECT app, id, ?2 FROM grants WHERE {condition} ON CONFLICT DO NOTHING"
+    );
+    writing.send(&sql, params![of, known_until])
+}
+
+/// Ends a grant whose code may be shown again until then, in seconds since 1970. False: there is none.
+pub fn end(writing: &Writing<'_>, id: Uuid, known_until: i64) -> Result<bool, StoreError> {
+    note_codes(writing, "id = ?1", (id.as_bytes(), known_until))?;
     Ok(writing.execute("DELETE FROM grants WHERE id = ?1", [id.as_bytes().as_slice()])? > 0)
 }
 
@@ -110,8 +124,9 @@ pub fn sweep(writing: &Writing<'_>, ended: &[Uuid], now: i64) -> Result<(), Stor
     Ok(())
 }
 
-/// Ends all grants of an application.
-pub fn end_of_app(writing: &Writing<'_>, app: Uuid) -> Result<usize, StoreError> {
+/// Ends all grants of an application. Their codes may be shown again until then, in seconds since 1970.
+pub fn end_of_app(writing: &Writing<'_>, app: Uuid, known_until: i64) -> Result<usize, StoreError> {
+    note_codes(writing, "app = ?1", (app.as_bytes(), known_until))?;
     writing.execute("DELETE FROM grants WHERE app = ?1", [app.as_bytes().as_slice()])
 }
 
@@ -122,10 +137,21 @@ pub fn count_signed_with(reading: &Reading<'_>, algorithm: SigningAlgorithm) -> 
     Ok(u64::try_from(count).unwrap_or(0))
 }
 
-/// Ends all grants of the applications whose tokens are signed with an algorithm.
-pub fn end_signed_with(writing: &Writing<'_>, algorithm: SigningAlgorithm) -> Result<usize, StoreError> {
-    let sql = "DELETE FROM grants WHERE app IN (SELECT app FROM app_oidc WHERE algorithm = ?1)";
-    writing.execute(sql, [algorithm.as_str()])
+/// Ends all grants of the applications whose tokens are signed with an algorithm. Their codes may be shown again until then,
+/// in seconds since 1970.
+pub fn end_signed_with(
+    writing: &Writing<'_>,
+    algorithm: SigningAlgorithm,
+    known_until: i64,
+) -> Result<usize, StoreError> {
+    let mut select = writing.prepare_cached("SELECT app FROM app_oidc WHERE algorithm = ?1")?;
+    let apps: Vec<Uuid> =
+        select.query_map([algorithm.as_str()], |row| stamps::guid(row, 0))?.collect::<Result<_, _>>()?;
+    let mut ended = 0;
+    for app in apps {
+        ended += end_of_app(writing, app, known_until)?;
+    }
+    Ok(ended)
 }
 
 /// Names of the applications that have a grant in a session, in order.

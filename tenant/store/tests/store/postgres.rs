@@ -312,6 +312,14 @@ fn what_is_asked_ahead_needs_one_round_trip_and_is_asked_again_after_a_write() {
         has(writing, 2)
     });
     assert!(seen.unwrap());
+    // So is one that returns what it has written.
+    let seen = store.write("test", |writing| {
+        writing.ask_ahead(&[&|| has(writing, 7).map(drop)])?;
+        let sql = "INSERT INTO audit (at, actor, action, subject, detail) VALUES (?1, ?2, 'test', '', '') RETURNING id";
+        writing.raw_rows(sql, &[RawValue::Integer(NOW), RawValue::Text(at(7))])?;
+        has(writing, 7)
+    });
+    assert!(seen.unwrap());
     // 4. A question that writes, or fails before it asks, is an error, and changes nothing.
     let writes = store.write("test", |writing| writing.ask_ahead(&[&|| append(writing, 3)]));
     assert!(matches!(writes, Err(StoreError::Defect(_))), "{writes:?}");

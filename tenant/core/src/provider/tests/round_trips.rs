@@ -21,7 +21,7 @@ fn of_a_code_flow_each_request_needs_few() {
         note("client");
         let code = bench.code(&session, &client, "openid profile offline_access", NOW);
         note("code");
-        // The session, the person; then both again in one, the use, and the grant with the commit.
+        // The session, the person; then the session again, the grant, and the commit.
         let granted = bench.redeem(&client, &code, NOW).unwrap();
         note("redeem");
         bench.provider.userinfo(&granted.access, NOW).unwrap();

@@ -230,13 +230,25 @@ fn a_sweep_deletes_what_has_ended_and_nothing_else() {
     bench.redeem(&client, &code, NOW + 1800).unwrap();
     assert_eq!(bench.provider.sweep(NOW + TOKEN - 1).unwrap(), 0);
     assert!(bench.has_grant(Bench::named(&waits)));
-    assert_eq!(bench.provider.sweep(NOW + TOKEN).unwrap(), 0);
-    assert!(!bench.has_grant(Bench::named(&waits)), "its access token is over, and it has no other");
     assert_eq!(bench.provider.sweep(NOW + LIVES.idle).unwrap(), 1);
     assert!(!bench.has_session(idle.id) && bench.has_session(used.id));
-    assert!(!bench.has_grant(Bench::named(&code)), "its refresh token lives half an hour");
+    assert!(!bench.has_grant(Bench::named(&waits)) && bench.has_grant(Bench::named(&code)));
     assert_eq!(bench.provider.sweep(NOW + LIVES.session).unwrap(), 1);
-    assert!(!bench.has_session(used.id));
+    assert!(!bench.has_session(used.id) && !bench.has_grant(Bench::named(&code)));
+}
+
+#[test]
+fn a_grant_that_has_ended_is_swept_an_hour_later_since_it_tells_that_its_code_was_used() {
+    let bench = Bench::with(Lives { idle: 86_400, ..LIVES });
+    let client = bench.client("wiki");
+    let (session, _) = bench.session(1, NOW);
+    let code = bench.code(&session, &client, "openid", NOW);
+    bench.redeem(&client, &code, NOW).unwrap();
+    for (now, is_there) in [(NOW + TOKEN + 3599, true), (NOW + TOKEN + 3600, false)] {
+        bench.provider.sweep(now).unwrap();
+        assert_eq!(bench.has_grant(Bench::named(&code)), is_there);
+    }
+    assert!(bench.has_session(session.id));
 }
 
 #[test]
