@@ -298,7 +298,8 @@ fn wrong_passwords_of_different_accounts_rarely_undo_each_other() {
     // A guess at each account at once, at both nodes: each is counted in a row of its own.
     for round in 0..ROUNDS {
         let guess = |n: u128| {
-            let (node, from) = (nodes.nodes[usize::from(n % 2 == 0)].clone(), format!("198.51.100.{n}"));
+            let (node, from) =
+                (nodes.nodes[usize::from(n.is_multiple_of(2))].clone(), format!("198.51.100.{n}"));
             let (name, secret, now) =
                 (format!("CORP\\user{n}"), format!("guess {round}"), NOW + round * ROUND);
             nodes.runtime.spawn(async move { sign_in(node, &name, &secret, &from, now).await })
