@@ -67,6 +67,7 @@
 //! - `sign_ins/counters.rs`: the counters of the smart lockout, in the database and in memory
 //! - `sign_ins/turns.rs`: one sign-in of an account at a time, while agents are requested
 //! - `sign_ins/queue.rs`: the bounded queue in front of the derivations
+//! - `sign_ins/leavers.rs`: who has left a queue lately
 //! - `sign_ins/verifiers.rs`: the threads that derive, several passwords side by side
 //! - `sign_ins/decoys.rs`: digests that no password fits, so that an unknown name costs a derivation
 //! - `sign_ins/equal_delay.rs`: the delay that makes refusals equal in time

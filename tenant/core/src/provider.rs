@@ -24,7 +24,6 @@ use crate::issuer::{Issuer, NotSigned};
 use access_token::Subject;
 pub use clients::Client;
 use clients::Clients;
-pub(crate) use grants::codes_known_until;
 pub use grants::{Granted, NewGrant, NoCode, NoGrant};
 pub use introspection::{ActivePerson, ActiveToken};
 pub use landbridge_tenant_rules::model::{
@@ -59,8 +58,16 @@ impl Default for Lives {
 
 /// Seconds in which a code is redeemed.
 pub const CODE: i64 = 60;
+/// Seconds for which a code that was used is known after its end, so that a clock that is set back by less than an hour makes
+/// none good again.
+const KNOWN: i64 = 3600;
 /// Seconds for which access tokens and ID tokens are good.
 pub const TOKEN: i64 = 300;
+
+/// Until when a code that was made by now is known, if it is shown again: seconds since 1970.
+pub(crate) fn codes_known_until(now: i64) -> i64 {
+    now.saturating_add(CODE + KNOWN)
+}
 
 /// The handle.
 #[derive(Debug, Clone)]

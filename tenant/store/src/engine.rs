@@ -6,19 +6,18 @@
 pub(crate) mod column;
 pub(crate) mod parameter;
 pub(crate) mod postgres;
+mod question;
 pub(crate) mod sqlite;
 mod value;
 
 use crate::StoreError;
 pub(crate) use column::{Column, FromColumn};
 pub(crate) use parameter::{Parameters, params};
+pub use question::Question;
 #[cfg(feature = "raw")]
 pub use value::Value;
 #[cfg(not(feature = "raw"))]
 pub(crate) use value::Value;
-
-/// Something that is asked of the tables, and may be asked more than once.
-pub type Question<'q> = &'q dyn Fn() -> Result<(), StoreError>;
 
 /// A connection on which a transaction or a snapshot is open.
 #[derive(Clone, Copy)]

@@ -24,6 +24,7 @@
 //! - `engine.rs`: what the tables need of a database: statements with parameters, rows and columns
 //! - `engine/parameter.rs`: values that statements are given
 //! - `engine/column.rs`: values that statements return
+//! - `engine/question.rs`: what can be asked ahead of its answer
 //! - `engine/value.rs`: values of columns that are read without knowing their type
 //! - `engine/sqlite.rs`: statements on SQLite
 //! - `engine/sqlite/database.rs`: a database in a file: its connections, snapshots and transactions

@@ -7,7 +7,7 @@
 use super::access_token::{self, Subject};
 use super::code::Code;
 use super::sessions::{Standing, note_use_in};
-use super::{CODE, Client, Ending, Provider, TOKEN};
+use super::{CODE, Client, Ending, KNOWN, Provider, TOKEN, codes_known_until};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use landbridge_crypto::bearer::{BearerSecret, same};
@@ -23,10 +23,6 @@ use zeroize::Zeroizing;
 
 /// Limits on a verifier (RFC 7636 4.1).
 const VERIFIER: std::ops::RangeInclusive<usize> = 43..=128;
-
-/// Seconds for which a code that was used is known after its end, so that a clock that is set back by less than an hour makes
-/// none good again.
-pub(super) const KNOWN: i64 = 3600;
 
 /// Why a grant ends, for the audit log.
 const OF_ANOTHER: &str = "its code or refresh token was shown by another application";
@@ -433,11 +429,6 @@ impl Provider {
             access_token::write(self.store.seal_keys(), Subject::Grant(grant.id), now.saturating_add(TOKEN));
         Granted { grant, claims, access, refresh }
     }
-}
-
-/// Until when a code that was made by now is known, if it is shown again: seconds since 1970.
-pub(crate) fn codes_known_until(now: i64) -> i64 {
-    now.saturating_add(CODE + KNOWN)
 }
 
 /// Sends what a redemption asks first ahead.

@@ -7,9 +7,9 @@
 //! Neighbours: [`super::grants`] has refresh tokens.
 
 use super::access_token::{self, Subject};
-use super::grants::{codes_known_until, is_offline, parse};
+use super::grants::{is_offline, parse};
 use super::sessions::Standing;
-use super::{Client, OidcKind, Provider, TOKEN};
+use super::{Client, OidcKind, Provider, TOKEN, codes_known_until};
 use landbridge_crypto::bearer::same;
 use landbridge_crypto::sha_256::sha_256;
 use landbridge_tenant_store::tables::grants::{self, Grant};

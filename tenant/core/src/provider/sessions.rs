@@ -1,7 +1,6 @@
 //! Sessions: people who have signed in at the pages, and whether they may go on.
 
-use super::grants::KNOWN;
-use super::{Client, Provider};
+use super::{Client, KNOWN, Provider};
 use crate::sign_ins::Source;
 use landbridge_crypto::bearer::BearerSecret;
 use landbridge_tenant_rules::account_state::{Account, veto};

@@ -12,8 +12,9 @@ mod failure;
 mod node;
 mod upgrade;
 
+use super::Column;
 use super::parameter::{Parameter, Parameters};
-use super::{Column, Question};
+use super::question::Question;
 use crate::StoreError;
 use crate::error::ServerTrouble;
 use bytes::BytesMut;
