@@ -163,7 +163,7 @@ pub fn policy_for_stranger(
     pseudonym: Uuid,
 ) -> Result<SigninPolicy, StoreError> {
     let mut used = vec![domain.signin];
-    // Of all domains, since that question needs no answer first: a name that nobody has is answered as soon as an account's.
+    // The policies of all domains need no earlier answer, so an unknown name needs no more round trips than an account.
     for (of, policy) in group_policies::all(reading)? {
         if of == domain.id && !used.contains(&policy) {
             used.push(policy);

@@ -865,7 +865,7 @@ fn an_upload_waits_for_a_server_once_for_each_new_account_and_not_for_changes_an
     // The first time statements are prepared.
     trips(vec![user(1, "right"), user(2, "right"), group(9)], members(1..2));
     trips(changed(2..3), Vec::new());
-    // Whether nobody else has its names is asked of each new account.
+    // Each new account needs one: whether other accounts have its names.
     assert_eq!(trips(users(110..140), Vec::new()) - trips(users(100..110), Vec::new()), 20);
     assert_eq!(trips(changed(110..130), Vec::new()), trips(changed(100..110), Vec::new()));
     assert_eq!(trips(Vec::new(), members(110..130)), trips(Vec::new(), members(100..110)));

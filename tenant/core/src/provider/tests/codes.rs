@@ -101,6 +101,7 @@ fn a_code_that_is_shown_again_long_after_ends_its_grant_still() {
     let granted = bench.redeem(&client, &code, NOW).unwrap();
     let later = NOW + 86_400;
     bench.provider.sweep(later).unwrap();
+    assert_eq!(count(&bench, "spent"), 0, "its grant tells of its use");
     assert!(bench.has_grant(granted.grant.id));
     for _ in 0..2 {
         assert!(is_not_good(bench.redeem(&client, &code, later)));

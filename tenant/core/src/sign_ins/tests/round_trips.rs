@@ -8,7 +8,7 @@ use landbridge_tenant_store::tables::domains;
 use landbridge_wire::signin::DirectoryVerdict;
 
 const USER: &str = "user1@corp.example.com";
-const NOBODY: &str = "nobody@corp.example.com";
+const UNKNOWN: &str = "unknown@corp.example.com";
 
 fn on_server() -> Tenant {
     let tenant = Tenant::at(tempfile::tempdir().unwrap(), postgres::database(), false);
@@ -29,17 +29,17 @@ fn trips(tenant: &Tenant, one_try: impl Fn(usize) -> Verdict, is_right: bool) ->
 }
 
 #[test]
-fn a_sign_in_by_digest_needs_three_and_a_new_wrong_password_six_whether_or_not_the_name_is_somebodys() {
+fn a_sign_in_by_digest_needs_three_and_a_new_wrong_password_six_also_for_an_unknown_name() {
     let tenant = on_server();
     let bench = signin(&tenant);
     let wrong = |name| trips(&tenant, |n| tries(&bench, name, &format!("wrong{n}")), false);
-    let (of_user, of_nobody) = (wrong(USER), wrong(NOBODY));
+    let (of_user, of_unknown) = (wrong(USER), wrong(UNKNOWN));
     // The name, all facts, and the audit entry.
     assert_eq!(trips(&tenant, |_| tries(&bench, "user2@corp.example.com", "right2"), true), 3);
     // The counter is read, stored, and those over the limit are deleted with the commit.
-    assert_eq!((of_user, of_nobody), (6, 6));
+    assert_eq!((of_user, of_unknown), (6, 6));
     let again = |name| trips(&tenant, |_| tries(&bench, name, "wrong0"), false);
-    assert_eq!((again(USER), again(NOBODY)), (3, 3), "what is remembered is not counted again");
+    assert_eq!((again(USER), again(UNKNOWN)), (3, 3), "what is remembered is not counted again");
 }
 
 #[test]
