@@ -29,6 +29,7 @@
 //! - `engine/sqlite.rs`: statements on SQLite
 //! - `engine/sqlite/database.rs`: a database in a file: its connections, snapshots and transactions
 //! - `engine/sqlite/file.rs`: makes and opens the file; checks its permissions, owner, version and integrity
+//! - `engine/sqlite/readers.rs`: the connections that read, each lent to one snapshot at a time
 //! - `engine/sqlite/writer.rs`: the connection that writes, and the batches that share a commit
 //! - `engine/postgres.rs`: statements on PostgreSQL
 //! - `engine/postgres/address.rs`: where a server is, and how its connections are verified

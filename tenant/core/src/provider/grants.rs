@@ -8,6 +8,7 @@ use super::access_token::{self, Subject};
 use super::code::Code;
 use super::sessions::{Standing, note_use_in};
 use super::{CODE, Client, Ending, KNOWN, Provider, TOKEN, codes_known_until};
+use crate::clock::unix_now_millis;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use landbridge_crypto::bearer::{BearerSecret, same};
@@ -110,11 +111,13 @@ pub enum NoGrant {
     Store(#[from] StoreError),
 }
 
-/// The id of a new grant: random, behind the time (RFC 9562 5.7). Grants of the same time are neighbours in the table, so a
-/// code and the refresh token that follows it soon touch the same pages.
+/// The id of a new grant: random, behind the time in milliseconds (RFC 9562 5.7). Grants of the same time are neighbours in
+/// the table, so a batch of them touches few pages.
 pub(super) fn new_id(now: i64) -> Uuid {
     let random = Uuid::new_v4().into_bytes().last_chunk().copied().unwrap_or_default();
-    let milliseconds = u64::try_from(now).unwrap_or(0).saturating_mul(1000);
+    // The caller's time has seconds alone.
+    let milliseconds = now.saturating_mul(1000).saturating_add(unix_now_millis() % 1000);
+    let milliseconds = u64::try_from(milliseconds).unwrap_or(0);
     Builder::from_unix_timestamp_millis(milliseconds, &random).into_uuid()
 }
 

@@ -2,6 +2,7 @@
 
 pub(crate) mod database;
 pub(crate) mod file;
+pub(crate) mod readers;
 pub(crate) mod writer;
 
 use super::Column;

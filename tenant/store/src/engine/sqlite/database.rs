@@ -1,7 +1,8 @@
-//! A database in a file: one connection that writes, and two that read.
+//! A database in a file: one connection that writes, some that read for sign-ins, and one for what reads much.
 //! Neighbours: [`crate::Store`] reads and writes by this; [`crate::erase`] rewrites its tables.
 
 use super::file;
+use super::readers::Readers;
 use super::writer::{Idle, Writer};
 use crate::StoreError;
 use crate::engine::Connection;
@@ -18,7 +19,7 @@ const CHECKPOINT_WAIT: Duration = Duration::from_secs(1);
 pub(crate) struct FileDatabase {
     path: PathBuf,
     writer: Writer,
-    reading: Mutex<rusqlite::Connection>,
+    reading: Readers,
     looking: Mutex<rusqlite::Connection>,
     /// Something was erased that the write-ahead log has still.
     uncheckpointed: AtomicBool,
@@ -27,11 +28,11 @@ pub(crate) struct FileDatabase {
 impl FileDatabase {
     /// Opens the file, and upgrades it if an older build has written it.
     pub(crate) fn open(path: &Path) -> Result<Self, StoreError> {
-        let [writing, reading, looking] = file::open(path)?;
+        let (writing, looking, reading) = file::open(path, Readers::count())?;
         Ok(Self {
             path: path.to_owned(),
             writer: Writer::new(writing),
-            reading: Mutex::new(reading),
+            reading: Readers::new(reading.into_iter()),
             looking: Mutex::new(looking),
             uncheckpointed: AtomicBool::new(false),
         })
@@ -42,12 +43,12 @@ impl FileDatabase {
         &self.path
     }
 
-    /// Runs `ask` on one snapshot. Others wait for it.
+    /// Runs `ask` on one snapshot, which should be short: the connections are few.
     pub(crate) fn read<T>(
         &self,
         ask: impl FnOnce(Connection<'_>) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
-        snapshot(&self.reading, ask)
+        snapshot(&self.reading.lend().connection, ask)
     }
 
     /// The same for what may read much: no sign-in waits for it.

@@ -22,8 +22,8 @@ pub(crate) const BUSY: Duration = Duration::from_secs(10);
 /// Mode of the file: its owner alone may read it.
 const MODE: u32 = 0o600;
 /// KiB of page cache of the writing connection. Objects arrive in no order, so each touches another page, and SQLite's
-/// default of 2 MiB would read most of them again.
-const WRITING_KIB: i64 = 32 << 10;
+/// default of 2 MiB would read most of them again. Some commits search the whole cache, so a larger one makes these slow.
+const WRITING_KIB: i64 = 8 << 10;
 /// Pages of the write-ahead log before a checkpoint: 16,000 of 4 KiB are 64 MiB. A page that is written often until
 /// then is written to the file once.
 const LOG_PAGES: i64 = 16_000;
@@ -71,8 +71,11 @@ fn build(draft: &Path, id: Uuid, now: i64) -> Result<(), StoreError> {
     fill().map_err(|e: StoreError| e.at(draft))
 }
 
-/// Opens the database: one connection that writes, and two that read.
-pub(crate) fn open(path: &Path) -> Result<[Connection; 3], StoreError> {
+/// Opens the database: a connection that writes, one that reads, and others that read.
+pub(crate) fn open(
+    path: &Path,
+    more: usize,
+) -> Result<(Connection, Connection, Vec<Connection>), StoreError> {
     let about = fs::metadata(path).map_err(|e| StoreError::io(path, &e))?;
     let mode = about.mode() & 0o7777;
     if mode & 0o077 != 0 {
@@ -91,7 +94,8 @@ pub(crate) fn open(path: &Path) -> Result<[Connection; 3], StoreError> {
             reading.pragma_update(None, "query_only", true)?;
             Ok::<_, StoreError>(reading)
         };
-        Ok([writing, reading()?, reading()?])
+        let more = (0..more).map(|_| reading()).collect::<Result<_, _>>()?;
+        Ok((writing, reading()?, more))
     };
     all().map_err(|e: StoreError| e.at(path))
 }
