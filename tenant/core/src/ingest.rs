@@ -199,11 +199,7 @@ fn apply_page(
     };
     let leaving = upload.records.as_slice().iter().filter(|one| one.presence != Presence::Present);
     page.keep_refused(&leaving.map(|one| one.object).collect::<Vec<_>>())?;
-    let held = page.held_of_each(upload.records.as_slice())?;
-    for (record, held) in upload.records.as_slice().iter().zip(held) {
-        let held = held.map_or_else(|| page.held(record), Ok)?;
-        page.apply_record(record, held, outcome)?;
-    }
+    page.apply_records(upload.records.as_slice(), outcome)?;
     for name in upload.reserved.as_slice() {
         page.apply_reserved(name, outcome)?;
     }

@@ -139,6 +139,18 @@ impl<'a> Connection<'a> {
         }
     }
 
+    /// Changes several things, of which none depends on what is changed of another one: see [`crate::Writing::change_each`].
+    pub(crate) fn change_each<T>(
+        self,
+        things: impl IntoIterator<Item = T>,
+        change: impl FnMut(T) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        match self {
+            Self::Sqlite(_) => things.into_iter().try_for_each(change),
+            Self::Postgres(session) => session.change_each(things, change),
+        }
+    }
+
     /// Runs commands that have no parameters, with `;` between them.
     pub(crate) fn run_commands(self, sql: &str) -> Result<(), StoreError> {
         match self {

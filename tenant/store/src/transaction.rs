@@ -89,6 +89,16 @@ impl<'a> Writing<'a> {
         self.reading.0.run_commands(sql)
     }
 
+    /// Changes several things. What is sent for one of them must not depend on what is sent for another one, and must not
+    /// write the same rows: on a server, statements that several of them send become one, with the values of all.
+    pub fn change_each<T>(
+        &self,
+        things: impl IntoIterator<Item = T>,
+        change: impl FnMut(T) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        self.reading.0.change_each(things, change)
+    }
+
     /// Runs a statement, which is kept for the next call; returns the number of rows that it changed.
     pub(crate) fn execute(&self, sql: &str, parameters: impl Parameters) -> Result<usize, StoreError> {
         self.prepare_cached(sql)?.execute(parameters)

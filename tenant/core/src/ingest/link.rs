@@ -8,7 +8,8 @@ use crate::ingest::record::Page;
 use landbridge_tenant_store::StoreError;
 use landbridge_tenant_store::tables::{changes, links, objects};
 use landbridge_wire::upload::{Link, Presence};
-use std::collections::HashSet;
+use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
 use uuid::Uuid;
 
 /// Whether a phs may write links that start from an object.
@@ -33,18 +34,22 @@ impl Page<'_> {
         let once =
             |link: &Link| seen.insert((link.from, link.what, link.to)).then(|| stored(link)).transpose();
         let held: Vec<Option<Option<links::Stored>>> = links.iter().map(once).collect::<Result<_, _>>()?;
-        // 2. Each of them. The links of a group follow one another, so most need no look at what they start from.
-        let mut last = None;
-        for (link, held) in links.iter().zip(held) {
-            let source = match last {
-                Some((object, source)) if object == link.from => source,
-                Some(_) | None => self.link_source(link.from)?,
-            };
-            last = Some((link.from, source));
-            let held = held.map_or_else(|| stored(link), Ok)?;
-            self.apply_link(link, held.as_ref(), source, outcome)?;
+        // 2. What they start from.
+        let mut starts: Vec<Uuid> = links.iter().map(|link| link.from).collect();
+        starts.dedup();
+        self.writing.ask_of_each_ahead(&starts, |object| self.link_source(*object).map(drop))?;
+        let mut sources = HashMap::new();
+        for object in starts {
+            if let Entry::Vacant(place) = sources.entry(object) {
+                place.insert(self.link_source(object)?);
+            }
         }
-        Ok(())
+        // 3. Each of them.
+        self.writing.change_each(links.iter().zip(held), |(link, held)| {
+            let Some(source) = sources.get(&link.from) else { return Ok(()) };
+            let held = held.map_or_else(|| stored(link), Ok)?;
+            self.apply_link(link, held.as_ref(), *source, outcome)
+        })
     }
 
     fn apply_link(

@@ -1,6 +1,6 @@
-//! Applies one record: presence, attributes, digest, names. The order matters, because each step depends on those
-//! before it.
-//! Neighbours: [`super::apply_page`] calls it for each record of a page, inside the page's transaction.
+//! Applies records: presence, attributes, digest, names, sessions. The order matters, because each step depends on those
+//! before it; it is taken for many records before the next one is.
+//! Neighbours: [`super::apply_page`] calls it for the records of a page, inside the page's transaction.
 
 use crate::directory::groups::accounts_in;
 use crate::ingest::outcome::Outcome;
@@ -28,7 +28,7 @@ use landbridge_wire::names::of_upn;
 use landbridge_wire::upload::{
     Attribute, AttributeValue, Kind, Password, Presence, Record, Refusal, RefusalReason,
 };
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use uuid::Uuid;
 
 /// Shortest accepted salt of a digest, in bytes: the length that Entra uses.
@@ -76,38 +76,83 @@ enum DigestOutcome {
     Refused(RefusalReason),
 }
 
+/// What is left to do once the row, the attributes and the digest of an account are stored: its names and its sessions.
+struct Rest<'r> {
+    record: &'r Record,
+    known: Attributes,
+    /// The account was not stored before, so it has neither.
+    is_new: bool,
+    /// What its names come from may have changed.
+    has_other_names: bool,
+    /// Its sessions end: nobody may sign in with it any more.
+    ends_sessions: bool,
+    /// When the pwdLastSet that arrived was written: seconds since 1601.
+    password_written: Option<i64>,
+}
+
+/// The names of an account, before and now.
+struct Renamed<'r> {
+    record: &'r Record,
+    before: Vec<String>,
+    names: Vec<String>,
+}
+
+impl Renamed<'_> {
+    fn added(&self) -> impl Iterator<Item = &String> {
+        self.names.iter().filter(|name| !self.before.contains(name))
+    }
+}
+
 impl Page<'_> {
-    /// Reads what is stored of the objects of these records, before any is applied, so that a server is asked for all of it
-    /// at once. None: a record before it has the same object, so that it is to be read later.
-    pub(super) fn held_of_each(&self, records: &[Record]) -> Result<Vec<Option<Held>>, StoreError> {
-        // 1. The objects.
-        let mut seen = HashSet::new();
-        self.writing.ask_of_each_ahead(records, |record| self.object_of(record).map(drop))?;
-        let first = |record: &Record| seen.insert(record.object).then(|| self.object_of(record)).transpose();
-        let objects: Vec<_> = records.iter().map(first).collect::<Result<_, _>>()?;
-        // 2. What belongs to those that are stored.
-        let both = || records.iter().zip(&objects);
-        let is_stored = |found: &Option<(_, Option<Object>)>| matches!(found, Some((_, Some(_))));
-        let stored: Vec<&Record> = both().filter(|(_, found)| is_stored(found)).map(|(one, _)| one).collect();
-        self.writing.ask_of_each_ahead(&stored, |record| self.data_of(record).map(drop))?;
-        let all = records.iter().zip(objects);
-        all.map(|(record, found)| found.map(|found| self.held_of(record, found)).transpose()).collect()
-    }
-
-    /// Reads what is stored of the object of a record.
-    pub(super) fn held(&self, record: &Record) -> Result<Held, StoreError> {
-        self.held_of(record, self.object_of(record)?)
-    }
-
-    fn held_of(
+    /// Applies records in their order. Those of different objects are applied together, so that a server is asked for all of
+    /// them at once and gets their changes at once.
+    pub(super) fn apply_records(
         &self,
-        record: &Record,
-        (home, object): (Option<i64>, Option<Object>),
-    ) -> Result<Held, StoreError> {
-        // Of a new object there is nothing more.
-        let (attributes, password) =
-            if object.is_some() { self.data_of(record)? } else { Default::default() };
-        Ok(Held { home, object, attributes, password })
+        mut records: &[Record],
+        outcome: &mut Outcome,
+    ) -> Result<(), StoreError> {
+        while !records.is_empty() {
+            let mut seen = HashSet::new();
+            let different = records.iter().take_while(|record| seen.insert(record.object)).count();
+            let (first, others) = records.split_at_checked(different).unwrap_or((records, &[]));
+            self.apply_together(first, outcome)?;
+            records = others;
+        }
+        Ok(())
+    }
+
+    /// Applies records of different objects.
+    fn apply_together(&self, records: &[Record], outcome: &mut Outcome) -> Result<(), StoreError> {
+        // 1. What is stored of each.
+        let held = self.held_of_each(records)?;
+        // 2. Row, attributes and digest of each.
+        let mut rest = Vec::new();
+        self.writing.change_each(records.iter().zip(held), |(record, held)| {
+            rest.extend(self.apply_record(record, held, outcome)?);
+            Ok(())
+        })?;
+        // 3. Names and sessions of the accounts among them.
+        self.update_names(&rest, outcome)?;
+        self.update_sessions(&rest)
+    }
+
+    /// Reads what is stored of the objects of these records.
+    fn held_of_each(&self, records: &[Record]) -> Result<Vec<Held>, StoreError> {
+        // 1. The objects.
+        self.writing.ask_of_each_ahead(records, |record| self.object_of(record).map(drop))?;
+        let objects: Vec<_> =
+            records.iter().map(|record| self.object_of(record)).collect::<Result<_, _>>()?;
+        // 2. What belongs to those that are stored. Of a new object there is nothing more.
+        let is_stored = |(_, (_, object)): &(&Record, &(Option<i64>, Option<Object>))| object.is_some();
+        let stored: Vec<&Record> =
+            records.iter().zip(&objects).filter(is_stored).map(|(record, _)| record).collect();
+        self.writing.ask_of_each_ahead(&stored, |record| self.data_of(record).map(drop))?;
+        let all = records.iter().zip(objects).map(|(record, (home, object))| {
+            let (attributes, password) =
+                if object.is_some() { self.data_of(record)? } else { Default::default() };
+            Ok(Held { home, object, attributes, password })
+        });
+        all.collect()
     }
 
     /// The domain that the object belongs to, and the object.
@@ -133,28 +178,30 @@ impl Page<'_> {
         Ok((attributes, HeldPassword { digest, change }))
     }
 
-    /// Applies the record and counts it in the outcome once: as applied, unchanged or refused. When only its digest is
-    /// refused, the rest is applied and the record counts as refused.
-    pub(super) fn apply_record(
+    /// Applies the record, but for names and sessions, and counts it in the outcome once: as applied, unchanged or refused.
+    /// When only its digest is refused, the rest is applied and the record counts as refused. Returns what is left to do.
+    fn apply_record<'r>(
         &self,
-        record: &Record,
+        record: &'r Record,
         held: Held,
         outcome: &mut Outcome,
-    ) -> Result<(), StoreError> {
+    ) -> Result<Option<Rest<'r>>, StoreError> {
         let Held { home, object: mut held, attributes: mut stored, mut password } = held;
         // 1. Refuse a SID or an objectGUID of another domain. Its old domain uploads that a moved object is gone: that is
         //    no attack, and changes nothing.
         if !has_fitting_sid(record, self.domain) {
-            return refuse(outcome, record.object, RefusalReason::ForeignSid);
+            refuse(outcome, record.object, RefusalReason::ForeignSid);
+            return Ok(None);
         }
         if home.is_some_and(|home| home != self.domain.id) {
             if is_removed(record.presence) {
                 self.update_reserved(record, None, false)?;
                 outcome.unchanged += 1;
-                return Ok(());
+                return Ok(None);
             }
             outcome.foreign.push(record.object);
-            return refuse(outcome, record.object, RefusalReason::ForeignSid);
+            refuse(outcome, record.object, RefusalReason::ForeignSid);
+            return Ok(None);
         }
         // An object of AD never changes its kind, so the stored rows are of another object.
         if held.as_ref().is_some_and(|held| held.kind != record.kind) {
@@ -167,7 +214,7 @@ impl Page<'_> {
         if held.is_none() && is_removed(record.presence) {
             self.update_reserved(record, None, false)?;
             outcome.unchanged += 1;
-            return Ok(());
+            return Ok(None);
         }
         // 3. Store presence and attributes.
         let replace = self.replace && held.as_ref().and_then(|h| h.cycle) != self.full_compare;
@@ -188,26 +235,9 @@ impl Page<'_> {
         )?;
         let entered = held.as_ref().is_none_or(|h| h.presence != record.presence);
         changed |= attributes_changed;
-        // 4. Store or erase the digest, and derive the sign-in names.
+        // 4. Store or erase the digest.
         let digest = self.update_digest(record, password, &known, replace, outcome)?;
-        if record.kind == Kind::Account && (attributes_changed || entered) {
-            self.update_names(record, &known, held.is_none(), outcome)?;
-        }
         self.update_reserved(record, held.as_ref(), replace)?;
-        if record.kind == Kind::Account && (attributes_changed || entered) {
-            let account = Account::known(&known, &Policy::default(), record.protected_user == Some(true));
-            if record.presence != Presence::Present || veto(&account, self.now).is_some() {
-                self.end_sessions(record.object)?;
-            }
-        }
-        if let Some(written) = password_written(record) {
-            web_sessions::password_arrived(self.writing, record.object, written)?;
-            // A new account has no sessions.
-            if attributes_changed && held.is_some() {
-                let password = (record.object, known.pwd_last_set);
-                end_those_of_another_password(self.writing, password, self.actor, self.now)?;
-            }
-        }
         // 5. An object that is not present loses its links.
         if record.presence != Presence::Present {
             if entered {
@@ -220,15 +250,28 @@ impl Page<'_> {
         if changed {
             changes::note_stored(self.writing, record.object, self.now)?;
         }
-        if let DigestOutcome::Refused(why) = digest {
-            return refuse(outcome, record.object, why);
+        match digest {
+            DigestOutcome::Refused(why) => refuse(outcome, record.object, why),
+            _ if changed => outcome.applied += 1,
+            _ => outcome.unchanged += 1,
         }
-        if changed {
-            outcome.applied += 1;
-        } else {
-            outcome.unchanged += 1;
+        // 7. Names and sessions are for later.
+        if record.kind != Kind::Account {
+            return Ok(None);
         }
-        Ok(())
+        let ends_sessions = || {
+            let account = Account::known(&known, &Policy::default(), record.protected_user == Some(true));
+            record.presence != Presence::Present || veto(&account, self.now).is_some()
+        };
+        let has_other_names = attributes_changed || entered;
+        Ok(Some(Rest {
+            record,
+            is_new: held.is_none(),
+            has_other_names,
+            ends_sessions: has_other_names && ends_sessions(),
+            password_written: password_written(record).filter(|_| attributes_changed),
+            known,
+        }))
     }
 
     /// Writes the row of the object. True: a value that matters changed.
@@ -406,53 +449,114 @@ impl Page<'_> {
         Ok(())
     }
 
-    /// Derives the sign-in names of an account again. A new name that another account holds already gets an audit
-    /// entry: neither account signs in with it from then on. So does a name that the account does not get, because of
-    /// its suffix.
-    fn update_names(
-        &self,
-        record: &Record,
-        known: &Attributes,
-        new: bool,
-        outcome: &mut Outcome,
-    ) -> Result<(), StoreError> {
-        let names = match record.presence {
-            Presence::Present => names_of(self.domain, known),
+    /// Derives the sign-in names of accounts again. A new name that another account holds already gets an audit entry:
+    /// neither account signs in with it from then on. So does a name that the account does not get, because of its suffix.
+    fn update_names(&self, rest: &[Rest<'_>], outcome: &mut Outcome) -> Result<(), StoreError> {
+        let (writing, key) = (self.writing, self.store.name_key());
+        // 1. Their names now, and those that they had.
+        let due: Vec<&Rest<'_>> = rest.iter().filter(|one| one.has_other_names).collect();
+        let names_now = |one: &Rest<'_>| match one.record.presence {
+            Presence::Present => names_of(self.domain, &one.known),
             Presence::Deleted | Presence::Privileged | Presence::OutOfScope => Vec::new(),
         };
-        let (names, refused) = self.divide_names(names)?;
-        let before = if new { Vec::new() } else { names::of(self.writing, record.object)? };
-        let arrived = refused.into_iter().filter(|one| before != names || brings(record, &one.name));
-        outcome.refused_names.extend(arrived.map(|one| (record.object, one)));
-        if before == names {
-            return Ok(());
-        }
-        names::set(self.writing, self.store.name_key(), record.object, &before, &names)?;
-        let added: Vec<&String> = names.iter().filter(|name| !before.contains(name)).collect();
-        let conflicts = || reserved_names::of_holder(self.writing, record.object, MAX_CONFLICTS);
-        self.writing.ask_of_each_ahead(&added, |name| names::holders(self.writing, name).map(drop))?;
-        self.writing.ask_ahead(&[&|| conflicts().map(drop)])?;
-        for name in added {
-            let other = names::holders(self.writing, name)?.into_iter().find(|o| *o != record.object);
-            if let Some(other) = other {
-                outcome.shared += 1;
-                let detail = format!("{other} also has the name {name}: neither account signs in with it");
-                self.audit("name-ambiguous", record.object, &detail)?;
+        let had = |one: &Rest<'_>| {
+            if one.is_new { Ok(Vec::new()) } else { names::of(writing, one.record.object) }
+        };
+        writing.ask_of_each_ahead(&due, |one| had(one).map(drop))?;
+        let before: Vec<Vec<String>> = due.iter().map(|one| had(one)).collect::<Result<_, _>>()?;
+        let mut renamed = Vec::new();
+        for (Rest { record, .. }, (names, before)) in due
+            .iter()
+            .map(|one| (*one, names_now(one)))
+            .zip(before)
+            .map(|((one, names), had)| (one, (names, had)))
+        {
+            let (names, refused) = self.divide_names(names)?;
+            let arrived = refused.into_iter().filter(|one| before != names || brings(record, &one.name));
+            outcome.refused_names.extend(arrived.map(|one| (record.object, one)));
+            if before != names {
+                renamed.push(Renamed { record, before, names });
             }
         }
-        for conflict in conflicts()? {
-            if !before.contains(&conflict.name) {
-                outcome.shared += 1;
-                self.audit_conflict(&conflict)?;
+        // 2. Their rows.
+        writing.change_each(&renamed, |one| {
+            names::set(writing, key, one.record.object, &one.before, &one.names)
+        })?;
+        // 3. Those that others have too. Of several accounts of these records, each later one is named.
+        let added = || renamed.iter().flat_map(|one| one.added().map(|name| (one.record.object, name)));
+        let mut to_come: HashSet<(Uuid, &String)> = added().collect();
+        let mut most: HashMap<&String, u32> = HashMap::new();
+        for (_, name) in added() {
+            *most.entry(name).or_insert(1) += 1;
+        }
+        // One more than are added here, so that one who had the name before is among them.
+        let holders = |name: &String| {
+            let limit = most.get(name).copied().unwrap_or(1);
+            names::all_holders(writing, name, limit)
+        };
+        let conflicts =
+            |one: &Renamed<'_>| reserved_names::of_holder(writing, one.record.object, MAX_CONFLICTS);
+        writing.ask_of_each_ahead(&added().collect::<Vec<_>>(), |(_, name)| holders(name).map(drop))?;
+        writing.ask_of_each_ahead(&renamed, |one| conflicts(one).map(drop))?;
+        for one in &renamed {
+            let object = one.record.object;
+            for name in one.added() {
+                to_come.remove(&(object, name));
+                let mut holders = holders(name)?.into_iter();
+                let other = holders.find(|other| *other != object && !to_come.contains(&(*other, name)));
+                if let Some(other) = other {
+                    outcome.shared += 1;
+                    let detail =
+                        format!("{other} also has the name {name}: neither account signs in with it");
+                    self.audit("name-ambiguous", object, &detail)?;
+                }
+            }
+            for conflict in conflicts(one)? {
+                if !one.before.contains(&conflict.name) {
+                    outcome.shared += 1;
+                    self.audit_conflict(&conflict)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Ends the sessions of accounts that may not sign in any more, and those of another password.
+    fn update_sessions(&self, rest: &[Rest<'_>]) -> Result<(), StoreError> {
+        let writing = self.writing;
+        let had_sessions: Vec<&Rest<'_>> = rest.iter().filter(|one| !one.is_new).collect();
+        // 1. What arrived is awaited no longer.
+        writing.change_each(&had_sessions, |one| match password_written(one.record) {
+            Some(written) => web_sessions::password_arrived(writing, one.record.object, written),
+            None => Ok(()),
+        })?;
+        // 2. The sessions. Most accounts have none.
+        let sessions = |one: &Rest<'_>| {
+            if one.ends_sessions || one.password_written.is_some() {
+                web_sessions::list(writing, Some(one.record.object), web_sessions::MOST)
+            } else {
+                Ok(Vec::new())
+            }
+        };
+        writing.ask_of_each_ahead(&had_sessions, |one| sessions(one).map(drop))?;
+        for one in had_sessions {
+            if sessions(one)?.is_empty() {
+                continue;
+            }
+            if one.ends_sessions {
+                self.end_sessions(one.record.object)?;
+            }
+            if one.password_written.is_some() {
+                let password = (one.record.object, one.known.pwd_last_set);
+                end_those_of_another_password(writing, password, self.actor, self.now)?;
             }
         }
         Ok(())
     }
 }
 
-fn refuse(outcome: &mut Outcome, object: Uuid, why: RefusalReason) -> Result<(), StoreError> {
+fn refuse(outcome: &mut Outcome, object: Uuid, why: RefusalReason) {
     outcome.refused.push(Refusal { object, why });
-    Ok(())
 }
 
 /// Whether the SID fits the kind of the object: accounts and groups have a SID of this domain, other kinds have none.

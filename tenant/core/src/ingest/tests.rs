@@ -10,7 +10,7 @@ use landbridge_tenant_store::Reading;
 use landbridge_tenant_store::tables::attributes;
 use landbridge_tenant_store::tables::objects::find;
 use landbridge_wire::upload::{
-    Attribute, AttributeValue, DomainPolicy, Link, LinkKind, Record, RefusalReason,
+    Attribute, AttributeValue, DomainPolicy, Kind, Link, LinkKind, Record, RefusalReason,
 };
 use proptest::prelude::*;
 use uuid::Uuid;
@@ -847,8 +847,81 @@ proptest! {
     }
 }
 
+/// A record of object `n`, of one of several kinds, with a password that costs no derivation.
+fn record_of(n: u128, kind: u8, version: u32, digest: &str) -> Record {
+    let uac = |flags| written(version, AttributeValue::UserAccountControl(Some(flags)));
+    let set = |written_at: i64| written(version, AttributeValue::PwdLastSet(Some(written_at * 10_000_000)));
+    let password = Some(landbridge_wire::upload::Password {
+        stamp: stamp(version),
+        digest: SaltedDigest::parse(digest).unwrap(),
+    });
+    match kind {
+        0 | 1 => Record { password, ..with(n, vec![written(version, sam(&format!("user{n}"))), uac(0x200)]) },
+        2 => Record { password, ..with(n, vec![set(13_400_000_000 + i64::from(version))]) },
+        // A name that others have too, in its own domain and in none.
+        3 => with(n, vec![written(version, sam("shared"))]),
+        4 => with(n, vec![written(version, upn(&format!("user{n}@other.example")))]),
+        5 => with(n, vec![uac(0x202)]),
+        6 => gone(n, Presence::OutOfScope),
+        7 => gone(n, Presence::Deleted),
+        8 => Record { privileged: true, ..bare(n) },
+        9 => Record { kind: Kind::Group, ..with(n, vec![written(version, sam("group"))]) },
+        _ => Record { erase_password: true, ..bare(n) },
+    }
+}
+
+/// All that is stored, but for what differs from tenant to tenant, and the audit log without its order and its pages.
+fn all_of(tenant: &Tenant) -> Vec<String> {
+    let mut rows = tenant.dump();
+    // The key of names is the tenant's own.
+    rows.iter_mut().filter(|row| row.contains("\"reserved\"")).for_each(|row| row.truncate(16));
+    let entries = tenant.audit().into_iter().filter(|(_, action, _)| action != "upload");
+    rows.extend(entries.map(|(actor, action, subject)| format!("audit {actor} {action} {subject}")));
+    rows.sort();
+    rows
+}
+
+/// The rows of one list that the other one lacks, without the digest that may be at their ends.
+fn lacking<'a>(one: &'a [String], other: &[String]) -> Vec<&'a str> {
+    one.iter().filter(|row| !other.contains(row)).map(|row| row.get(..80).unwrap_or(row)).collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 16, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn records_of_one_page_end_as_they_do_one_after_the_other_on_a_file_and_on_a_server(
+        records in prop::collection::vec((1_u128..40, 0_u8..12, 1_u32..4), 40..90),
+        members in prop::collection::vec((1_u128..40, 1_u128..40, 1_u32..3), 0..30),
+    ) {
+        let digests = ["zero", "one", "two", "three"].map(|text| digest(text).to_text().to_string());
+        let one = |(n, kind, version): &(u128, u8, u32)| record_of(*n, *kind, *version, &digests[*version as usize]);
+        let links: Vec<Link> = members
+            .into_iter()
+            .map(|(of, who, version)| Link { present: version == 1, ..link(LinkKind::Member, of, who, version) })
+            .collect();
+        let on_a_file = || {
+            let directory = tempfile::tempdir().unwrap();
+            let location = landbridge_tenant_store::Location::from(&directory.path().join("tenant.db"));
+            Tenant::at(directory, location, false)
+        };
+        // 1. Each alone.
+        let one_by_one = on_a_file();
+        records.iter().for_each(|record| drop(one_by_one.sends(vec![one(record)])));
+        links.iter().for_each(|link| drop(one_by_one.send(&linked(page(Vec::new()), vec![*link]))));
+        // 2. In one page, on each engine.
+        let server = landbridge_tenant_fixture::postgres::database();
+        for together in [on_a_file(), Tenant::at(tempfile::tempdir().unwrap(), server, false)] {
+            together.send(&linked(page(records.iter().map(one).collect()), links.clone()));
+            let (together, one_by_one) = (all_of(&together), all_of(&one_by_one));
+            let differing = (lacking(&together, &one_by_one), lacking(&one_by_one, &together));
+            prop_assert!(together == one_by_one, "{} {} {differing:?}", together.len(), one_by_one.len());
+        }
+    }
+}
+
 #[test]
-fn an_upload_waits_for_a_server_once_for_each_new_account_and_not_for_changes_and_links() {
+fn an_upload_waits_for_a_server_as_often_however_much_it_brings() {
     let directory = tempfile::tempdir().unwrap();
     let tenant = Tenant::at(directory, landbridge_tenant_fixture::postgres::database(), false);
     let trips = |records: Vec<Record>, links: Vec<Link>| {
@@ -861,12 +934,18 @@ fn an_upload_waits_for_a_server_once_for_each_new_account_and_not_for_changes_an
         let one = |n| Record { password: sent(2, "other"), ..user(n, "right") };
         numbers.map(one).collect::<Vec<_>>()
     };
+    let other_times = |numbers: std::ops::Range<u128>| {
+        let set = |n: u128| written(2, AttributeValue::PwdLastSet(Some(n as i64)));
+        numbers.map(|n| with(n, vec![set(n)])).collect::<Vec<_>>()
+    };
     let members = |numbers: std::ops::Range<u128>| numbers.map(|n| member(9, n)).collect::<Vec<_>>();
-    // The first time statements are prepared.
-    trips(vec![user(1, "right"), user(2, "right"), group(9)], members(1..2));
-    trips(changed(2..3), Vec::new());
-    // Each new account needs one: whether other accounts have its names.
-    assert_eq!(trips(users(110..140), Vec::new()) - trips(users(100..110), Vec::new()), 20);
+    // The first time statements are prepared, for one and for many.
+    trips(vec![user(1, "right"), group(9)], members(1..2));
+    trips(users(20..40), members(20..40));
+    trips(changed(20..40), Vec::new());
+    trips(other_times(20..40), Vec::new());
+    assert_eq!(trips(users(110..140), Vec::new()), trips(users(100..110), Vec::new()));
     assert_eq!(trips(changed(110..130), Vec::new()), trips(changed(100..110), Vec::new()));
+    assert_eq!(trips(other_times(110..130), Vec::new()), trips(other_times(100..110), Vec::new()));
     assert_eq!(trips(Vec::new(), members(110..130)), trips(Vec::new(), members(100..110)));
 }

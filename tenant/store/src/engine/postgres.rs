@@ -41,6 +41,11 @@ const PROBE: Duration = Duration::from_secs(1);
 const FETCHED: u32 = 1000;
 /// Limit on statements that were sent and whose results were not received.
 const MOST_UNDER_WAY: usize = 256;
+/// A statement that is to be sent with this many values or more is sent once, with all of them. For fewer it is not worth
+/// preparing another one.
+const MANY: usize = 8;
+/// Limit on the values that are gathered.
+const MOST_GATHERED: usize = 100_000;
 
 /// A connection to the server.
 pub(crate) struct Session {
@@ -50,9 +55,13 @@ pub(crate) struct Session {
     /// Another process has changed what is kept in memory.
     noticed: Arc<Notify>,
     statements: RefCell<HashMap<String, Prepared>>,
+    /// For the number of a statement, the one that does the same with many values at once. None: there is none.
+    of_many: RefCell<HashMap<usize, Option<Statement>>>,
     under_way: RefCell<Vec<UnderWay>>,
-    /// Questions that were sent ahead, until they are asked or something is written.
+    /// Questions that are asked ahead, until they are asked again or something is written.
     ahead: RefCell<Vec<Ahead>>,
+    /// Statements that are to be sent before the next request.
+    gathered: RefCell<Gathered>,
     /// Whether a question is being sent ahead.
     asking: Cell<Asking>,
     /// How long the present transaction waits for a result.
@@ -61,6 +70,8 @@ pub(crate) struct Session {
     broken: Cell<bool>,
     /// When it last answered.
     answered_at: Cell<Instant>,
+    /// The present transaction has settings for statements of many values.
+    plans_for_many: Cell<bool>,
     /// The number of the last cursor.
     cursors: Cell<u64>,
     /// A transaction is open.
@@ -81,6 +92,7 @@ pub(crate) struct Prepared {
     number: usize,
     /// It changes nothing.
     reads: bool,
+    sql: Arc<str>,
     statement: Statement,
 }
 
@@ -95,13 +107,29 @@ enum Asking {
     Sent,
 }
 
-/// A question that was sent ahead.
+/// A question that is asked ahead.
 struct Ahead {
     /// The number of its statement.
     statement: usize,
     values: Vec<Owned>,
     /// None: they are not received yet.
-    rows: Arc<Mutex<Option<Vec<Row>>>>,
+    rows: Received,
+}
+
+/// The rows of a question that is asked ahead, once they are received.
+type Received = Arc<Mutex<Option<Vec<Row>>>>;
+
+/// Statements that are to be sent: the same statement with different values becomes one that has all of them.
+#[derive(Default)]
+struct Gathered {
+    /// Questions that are asked ahead.
+    questions: Vec<(Prepared, Vec<(Vec<Owned>, Received)>)>,
+    /// Changes, in the order in which they are sent. There are none while there are questions.
+    changes: Vec<(Prepared, Vec<Vec<Owned>>)>,
+    /// While changes of several things are gathered: where the next one of the present thing may be put, at the earliest.
+    earliest: Option<usize>,
+    /// Number of all values.
+    values: usize,
 }
 
 /// The value of a parameter, which outlives the call that gave it.
@@ -132,14 +160,29 @@ impl Session {
         if let Some(statement) = self.statements.borrow().get(sql) {
             return Ok(statement.clone());
         }
-        let text = dialect::translated(sql);
-        let client = self.client.clone();
-        let statement = self.wait(async move { client.prepare(&text).await })?;
+        let text: Arc<str> = dialect::translated(sql).into();
+        let statement = self.prepare(text.clone())?;
         let mut statements = self.statements.borrow_mut();
         let reads = ["SELECT", "WITH"].iter().any(|word| sql.starts_with(word));
-        let prepared = Prepared { number: statements.len(), reads, statement };
+        let prepared = Prepared { number: statements.len(), reads, sql: text, statement };
         statements.insert(sql.to_owned(), prepared.clone());
         Ok(prepared)
+    }
+
+    fn prepare(&self, sql: Arc<str>) -> Result<Statement, StoreError> {
+        let client = self.client.clone();
+        self.wait(async move { client.prepare(&sql).await })
+    }
+
+    /// The statement that does the same with many values at once, prepared at its first use. None: there is none.
+    fn prepared_of_many(&self, of: &Prepared) -> Result<Option<Statement>, StoreError> {
+        if let Some(statement) = self.of_many.borrow().get(&of.number) {
+            return Ok(statement.clone());
+        }
+        let sql = dialect::of_many(&of.sql, of.statement.params());
+        let statement = sql.map(|sql| self.prepare(sql.into())).transpose()?;
+        self.of_many.borrow_mut().insert(of.number, statement.clone());
+        Ok(statement)
     }
 
     /// Runs a statement. Returns the number of rows that it changed.
@@ -159,13 +202,18 @@ impl Session {
     /// Sends a statement whose result is not needed now.
     pub(super) fn send_statement(
         &self,
-        Prepared { statement, .. }: &Prepared,
+        prepared: &Prepared,
         parameters: &impl Parameters,
     ) -> Result<(), StoreError> {
         self.writes()?;
         let values = owned(parameters)?;
-        let (client, statement) = (self.client.clone(), statement.clone());
-        self.send(async move { client.execute_raw(&statement, values.iter().map(as_sql)).await.map(drop) })
+        if self.gathered.borrow().is_full() {
+            self.send_gathered()?;
+        }
+        if self.gathered.borrow_mut().take_change(prepared, &values) {
+            return Ok(());
+        }
+        self.send(changing(self.client.clone(), prepared.statement.clone(), values))
     }
 
     /// The rows that a statement returns.
@@ -209,18 +257,92 @@ impl Session {
     fn send_ahead(&self, prepared: &Prepared, values: Vec<Owned>) -> Result<Vec<Row>, StoreError> {
         let is_it = |one: &Ahead| one.statement == prepared.number && one.values == values;
         if !self.ahead.borrow().iter().any(is_it) {
-            let rows = Arc::new(Mutex::new(None));
-            let (received, asked) = (rows.clone(), values.clone());
-            let querying = queried(self.client.clone(), prepared.statement.clone(), asked);
-            self.send(async move {
-                let rows = querying.await?;
-                *received.lock().unwrap_or_else(PoisonError::into_inner) = Some(rows);
-                Ok(())
-            })?;
+            if !self.gathered.borrow().takes_questions() {
+                self.send_gathered()?;
+            }
+            let rows = Received::default();
+            self.gathered.borrow_mut().take_question(prepared, (values.clone(), rows.clone()));
             self.ahead.borrow_mut().push(Ahead { statement: prepared.number, values, rows });
         }
         self.asking.set(Asking::Sent);
         Err(unanswered())
+    }
+
+    /// Changes several things. What changes one of them changes no other one, so a statement that is sent for several of them
+    /// is sent once, with the values of all; the order in which the changes of one thing are sent is kept.
+    pub(super) fn change_each<T>(
+        &self,
+        things: impl IntoIterator<Item = T>,
+        mut change: impl FnMut(T) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        let outcome = things.into_iter().try_for_each(|thing| {
+            self.gathered.borrow_mut().earliest = Some(0);
+            change(thing)
+        });
+        self.gathered.borrow_mut().earliest = None;
+        outcome?;
+        self.send_gathered()
+    }
+
+    /// Sends what is gathered.
+    fn send_gathered(&self) -> Result<(), StoreError> {
+        let (questions, changes) = {
+            let mut gathered = self.gathered.borrow_mut();
+            gathered.values = 0;
+            gathered.earliest = gathered.earliest.map(|_| 0);
+            (std::mem::take(&mut gathered.questions), std::mem::take(&mut gathered.changes))
+        };
+        for (prepared, all) in questions {
+            let many = if all.len() < MANY { None } else { self.prepared_of_many(&prepared)? };
+            match many {
+                Some(statement) => {
+                    let (values, received): (Vec<_>, Vec<_>) = all.into_iter().unzip();
+                    self.send_now(queried_many(self.client.clone(), statement, values, received))?;
+                }
+                None => {
+                    for (values, received) in all {
+                        let querying = queried(self.client.clone(), prepared.statement.clone(), values);
+                        self.send_now(async move {
+                            let rows = querying.await?;
+                            *received.lock().unwrap_or_else(PoisonError::into_inner) = Some(rows);
+                            Ok(())
+                        })?;
+                    }
+                }
+            }
+        }
+        for (prepared, all) in changes {
+            let many = if all.len() < MANY { None } else { self.prepared_of_many(&prepared)? };
+            match many {
+                Some(statement) => {
+                    self.plan_for_many()?;
+                    let client = self.client.clone();
+                    self.send_now(async move {
+                        let lists = lists(all);
+                        let lists = lists.iter().map(|list| list as &(dyn ToSql + Sync));
+                        client.execute_raw(&statement, lists).await.map(drop)
+                    })?;
+                }
+                None => {
+                    for values in all {
+                        let changing = changing(self.client.clone(), prepared.statement.clone(), values);
+                        self.send_now(changing)?;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// In the rest of the transaction no table is read as a whole to be compared with a list of values. The server believes
+    /// that to be faster while it has no statistics, and it would conflict with all others who write to the table.
+    fn plan_for_many(&self) -> Result<(), StoreError> {
+        if self.plans_for_many.replace(true) {
+            return Ok(());
+        }
+        let client = self.client.clone();
+        let sql = "SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off; SET LOCAL enable_seqscan = off";
+        self.send_now(async move { client.batch_execute(sql).await })
     }
 
     /// The rows of a question that was sent ahead; none: it was not.
@@ -244,6 +366,7 @@ impl Session {
             return Err(StoreError::Defect("a question that is sent ahead writes".to_owned()));
         }
         self.ahead.borrow_mut().clear();
+        self.gathered.borrow_mut().questions.clear();
         Ok(())
     }
 
@@ -271,6 +394,7 @@ impl Session {
     fn begin(&self, command: &str, limit: Duration) -> Result<(), StoreError> {
         self.limit.set(limit);
         self.in_transaction.set(true);
+        self.plans_for_many.set(false);
         self.send_command(format!("{command}; SET LOCAL statement_timeout = {}", limit.as_millis()))
     }
 
@@ -292,6 +416,7 @@ impl Session {
     /// Ends a transaction that is not to be committed. The server ends it at once; its answer is received later.
     fn roll_back(&self) {
         self.in_transaction.set(false);
+        self.gathered.take();
         self.under_way.take();
         if self.broken.get() || self.send_command("ROLLBACK".to_owned()).is_err() {
             self.broken.set(true);
@@ -331,8 +456,16 @@ impl Session {
         answers
     }
 
-    /// Sends a request. Its result is received by the next call that waits.
+    /// Sends a request behind what is gathered. Its result is received by the next call that waits.
     fn send(
+        &self,
+        request: impl Future<Output = Result<(), tokio_postgres::Error>> + Send + 'static,
+    ) -> Result<(), StoreError> {
+        self.send_gathered()?;
+        self.send_now(request)
+    }
+
+    fn send_now(
         &self,
         request: impl Future<Output = Result<(), tokio_postgres::Error>> + Send + 'static,
     ) -> Result<(), StoreError> {
@@ -360,6 +493,7 @@ impl Session {
         if self.broken.get() {
             return Err(self.failed(&lost()));
         }
+        self.send_gathered()?;
         self.waits.fetch_add(1, Ordering::Relaxed);
         let before = self.under_way.take();
         let limit = self.limit.get();
@@ -439,6 +573,85 @@ where
 /// What ends a question that was sent ahead.
 fn unanswered() -> StoreError {
     StoreError::Defect("a question that was sent ahead has no answer yet".to_owned())
+}
+
+impl Gathered {
+    fn is_full(&self) -> bool {
+        self.values >= MOST_GATHERED
+    }
+
+    /// Whether a question that is taken now is asked before all changes that are made after it, and no others.
+    fn takes_questions(&self) -> bool {
+        self.changes.is_empty() && !self.is_full()
+    }
+
+    fn take_question(&mut self, of: &Prepared, question: (Vec<Owned>, Received)) {
+        self.values += question.0.len();
+        match self.questions.iter_mut().find(|(prepared, _)| prepared.number == of.number) {
+            Some((_, all)) => all.push(question),
+            None => self.questions.push((of.clone(), vec![question])),
+        }
+    }
+
+    /// Takes a change of one of several things. False: no such changes are gathered.
+    fn take_change(&mut self, of: &Prepared, values: &[Owned]) -> bool {
+        let Some(earliest) = self.earliest else { return false };
+        self.values += values.len();
+        let mut from = self.changes.iter().enumerate().skip(earliest);
+        let place = match from.find(|(_, (prepared, _))| prepared.number == of.number) {
+            Some((place, _)) => place,
+            None => {
+                self.changes.push((of.clone(), Vec::new()));
+                self.changes.len() - 1
+            }
+        };
+        if let Some((_, all)) = self.changes.get_mut(place) {
+            all.push(values.to_owned());
+        }
+        self.earliest = Some(place);
+        true
+    }
+}
+
+/// The values of each parameter, `$1` first.
+fn lists(all: Vec<Vec<Owned>>) -> Vec<Vec<Owned>> {
+    let mut lists = Vec::new();
+    for values in all {
+        lists.resize_with(values.len(), Vec::new);
+        lists.iter_mut().zip(values).for_each(|(list, value): (&mut Vec<_>, _)| list.push(value));
+    }
+    lists
+}
+
+/// The rows that a statement returns for each of many values. The last column is the number of these, from 1.
+async fn queried_many(
+    client: Arc<Client>,
+    statement: Statement,
+    values: Vec<Vec<Owned>>,
+    received: Vec<Received>,
+) -> Result<(), tokio_postgres::Error> {
+    let lists = lists(values);
+    let lists: Vec<&(dyn ToSql + Sync)> = lists.iter().map(|list| list as _).collect();
+    let mut answers: Vec<Vec<Row>> = received.iter().map(|_| Vec::new()).collect();
+    for row in client.query(&statement, &lists).await? {
+        let number: i64 = row.try_get(row.len().saturating_sub(1))?;
+        let place = usize::try_from(number).unwrap_or_default().wrapping_sub(1);
+        if let Some(answer) = answers.get_mut(place) {
+            answer.push(row);
+        }
+    }
+    for (received, answer) in received.iter().zip(answers) {
+        *received.lock().unwrap_or_else(PoisonError::into_inner) = Some(answer);
+    }
+    Ok(())
+}
+
+async fn changing(
+    client: Arc<Client>,
+    statement: Statement,
+    values: Vec<Owned>,
+) -> Result<(), tokio_postgres::Error> {
+    client.execute_raw(&statement, values.iter().map(as_sql)).await.map(drop)
 }
 
 /// The rows that a statement returns.

@@ -2,6 +2,7 @@
 //! Neighbours: [`super::Session`] translates each statement once.
 
 use crate::schema::without_comments;
+use postgres_types::Type;
 
 /// A text as PostgreSQL can store it: it has none with U+0000. No name in the directory has one.
 pub(crate) fn storable(text: &str) -> String {
@@ -47,6 +48,61 @@ fn with_types(sql: &str) -> String {
         .collect()
 }
 
+/// The statement that does the same as this one does with each of many values. Its parameters are lists. A row of a query
+/// has one more column, which is the number of the values that it is of, from 1. None: this one cannot be had so.
+///
+/// What is a query in it keeps its plan, because of `OFFSET 0`: the server looks at the index for each value.
+pub(super) fn of_many(sql: &str, types: &[Type]) -> Option<String> {
+    let lists: Vec<String> =
+        types.iter().enumerate().map(|(at, of)| list(at + 1, of)).collect::<Option<_>>()?;
+    if lists.is_empty() || ["OFFSET", "RETURNING", "NULL,", "NULL)"].iter().any(|word| sql.contains(word)) {
+        return None;
+    }
+    let names: Vec<String> = (1..=types.len()).map(|number| format!("p{number}")).collect();
+    let given = format!("unnest({}) WITH ORDINALITY AS given({}, nth)", lists.join(", "), names.join(", "));
+    let sql = sql.trim().replace('$', "given.p");
+    match sql.split_whitespace().next()? {
+        "SELECT" | "WITH" => {
+            // The rows of each stay in their order: nothing sorts them again.
+            Some(format!(
+                "SELECT answer.*, given.nth FROM {given} CROSS JOIN LATERAL ({sql} OFFSET 0) AS answer"
+            ))
+        }
+        "INSERT" => {
+            let (head, body) = sql.split_once(')')?;
+            let (body, tail) = match body.find("ON CONFLICT") {
+                Some(at) => body.split_at_checked(at)?,
+                None => (body, ""),
+            };
+            let body = body.trim();
+            let fence = if body.starts_with("SELECT") { " OFFSET 0" } else { "" };
+            Some(format!(
+                "{head}) SELECT answer.* FROM {given} CROSS JOIN LATERAL ({body}{fence}) AS answer ORDER BY given.nth {tail}"
+            ))
+        }
+        "UPDATE" | "DELETE" => {
+            let (head, condition) = sql.split_once(" WHERE ")?;
+            let word = if head.starts_with("UPDATE") { "FROM" } else { "USING" };
+            let is_plain = !head.contains("SELECT") && !head.contains(" USING ");
+            is_plain.then(|| format!("{head} {word} {given} WHERE {condition}"))
+        }
+        _ => None,
+    }
+}
+
+/// A parameter that is a list of values of this type.
+fn list(number: usize, of: &Type) -> Option<String> {
+    let of = match *of {
+        Type::INT8 => "bigint",
+        Type::INT4 => "integer",
+        Type::BOOL => "boolean",
+        Type::TEXT => "text",
+        Type::BYTEA => "bytea",
+        _ => return None,
+    };
+    Some(format!("CAST(${number} AS {of}[])"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -70,5 +126,58 @@ mod tests {
             translated("SELECT a FROM t WHERE b = ?1 AND c > ?12"),
             "SELECT a FROM t WHERE b = $1 AND c > $12"
         );
+    }
+    #[test]
+    fn a_statement_does_the_same_with_many_values_or_is_not_asked_to() {
+        let of = |sql: &str, types: &[Type]| of_many(&translated(sql), types);
+        let given =
+            "FROM unnest(CAST($1 AS bytea[]), CAST($2 AS bigint[])) WITH ORDINALITY AS given(p1, p2, nth)";
+        let types = [Type::BYTEA, Type::INT8];
+        for (one, many) in [
+            (
+                "SELECT a FROM t WHERE b = ?1 LIMIT ?2",
+                format!(
+                    "SELECT answer.*, given.nth {given} CROSS JOIN LATERAL \
+                     (SELECT a FROM t WHERE b = given.p1 LIMIT given.p2 OFFSET 0) AS answer"
+                ),
+            ),
+            (
+                "INSERT INTO t (a, b) VALUES (?1, ?2) ON CONFLICT DO NOTHING",
+                format!(
+                    "INSERT INTO t (a, b) SELECT answer.* {given} CROSS JOIN LATERAL (VALUES (given.p1, given.p2)) \
+                     AS answer ORDER BY given.nth ON CONFLICT DO NOTHING"
+                ),
+            ),
+            (
+                "INSERT INTO t (a, b) SELECT c, ?2 FROM u WHERE d = ?1",
+                format!(
+                    "INSERT INTO t (a, b) SELECT answer.* {given} CROSS JOIN LATERAL \
+                     (SELECT c, given.p2 FROM u WHERE d = given.p1 OFFSET 0) AS answer ORDER BY given.nth "
+                ),
+            ),
+            (
+                "UPDATE t SET a = ?2 WHERE b = ?1",
+                format!("UPDATE t SET a = given.p2 {given} WHERE b = given.p1"),
+            ),
+            (
+                "DELETE FROM t WHERE a = ?1 AND b = (SELECT c FROM u WHERE d = ?2)",
+                format!(
+                    "DELETE FROM t USING {} WHERE a = given.p1 AND b = (SELECT c FROM u WHERE d = given.p2)",
+                    given.trim_start_matches("FROM ")
+                ),
+            ),
+        ] {
+            assert_eq!(of(one, &types).as_deref(), Some(many.as_str()));
+        }
+        for (sql, types) in [
+            ("SELECT a FROM t", &[][..]),
+            ("UPDATE t SET a = ?1", &[Type::INT8]),
+            ("UPDATE t SET a = (SELECT b FROM u WHERE c = ?1) WHERE d = ?1", &[Type::INT8]),
+            ("UPDATE t SET a = ?1 WHERE b = ?2 RETURNING c", &types),
+            ("INSERT INTO t (a, b, c) VALUES (?1, NULL, ?2)", &types),
+            ("SELECT a FROM t WHERE b = ?1", &[Type::FLOAT8]),
+        ] {
+            assert_eq!(of(sql, types), None, "{sql}");
+        }
     }
 }
