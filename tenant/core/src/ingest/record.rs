@@ -494,8 +494,15 @@ impl Page<'_> {
             let limit = most.get(name).copied().unwrap_or(1);
             names::all_holders(writing, name, limit)
         };
-        let conflicts =
-            |one: &Renamed<'_>| reserved_names::of_holder(writing, one.record.object, MAX_CONFLICTS);
+        // While a first full compare is under way, none hold.
+        let may_conflict = !renamed.is_empty() && reserved_names::any_hold(writing)?;
+        let conflicts = |one: &Renamed<'_>| {
+            if may_conflict {
+                reserved_names::of_holder(writing, one.record.object, MAX_CONFLICTS)
+            } else {
+                Ok(Vec::new())
+            }
+        };
         writing.ask_of_each_ahead(&added().collect::<Vec<_>>(), |(_, name)| holders(name).map(drop))?;
         writing.ask_of_each_ahead(&renamed, |one| conflicts(one).map(drop))?;
         for one in &renamed {

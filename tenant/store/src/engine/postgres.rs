@@ -44,6 +44,8 @@ const MOST_UNDER_WAY: usize = 256;
 /// A statement that is to be sent with this many values or more is sent once, with all of them. For fewer it is not worth
 /// preparing another one.
 const MANY: usize = 8;
+/// Changes of this many things are sent before those of the next ones are gathered.
+const TOGETHER: usize = 128;
 /// Limit on the values that are gathered.
 const MOST_GATHERED: usize = 100_000;
 
@@ -275,13 +277,24 @@ impl Session {
         things: impl IntoIterator<Item = T>,
         mut change: impl FnMut(T) -> Result<(), StoreError>,
     ) -> Result<(), StoreError> {
-        let outcome = things.into_iter().try_for_each(|thing| {
+        let outcome = things.into_iter().enumerate().try_for_each(|(number, thing)| {
+            if number > 0 && number % TOGETHER == 0 {
+                self.send_gathered()?;
+                self.hand_over();
+            }
             self.gathered.borrow_mut().earliest = Some(0);
             change(thing)
         });
         self.gathered.borrow_mut().earliest = None;
         outcome?;
-        self.send_gathered()
+        self.send_gathered()?;
+        self.hand_over();
+        Ok(())
+    }
+
+    /// Lets the task of the connection write what was sent, so that the server works while this thread does.
+    fn hand_over(&self) {
+        self.block_on(tokio::task::yield_now());
     }
 
     /// Sends what is gathered.
@@ -296,6 +309,7 @@ impl Session {
             let many = if all.len() < MANY { None } else { self.prepared_of_many(&prepared)? };
             match many {
                 Some(statement) => {
+                    self.plan_for_many()?;
                     let (values, received): (Vec<_>, Vec<_>) = all.into_iter().unzip();
                     self.send_now(queried_many(self.client.clone(), statement, values, received))?;
                 }
@@ -334,14 +348,16 @@ impl Session {
         Ok(())
     }
 
-    /// In the rest of the transaction no table is read as a whole to be compared with a list of values. The server believes
-    /// that to be faster while it has no statistics, and it would conflict with all others who write to the table.
+    /// In the rest of the transaction statements are planned once, and no table is read as a whole to be compared with a list
+    /// of values. The server believes that to be faster while it has no statistics, and it would conflict with all others
+    /// who write to the table.
     fn plan_for_many(&self) -> Result<(), StoreError> {
         if self.plans_for_many.replace(true) {
             return Ok(());
         }
         let client = self.client.clone();
-        let sql = "SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off; SET LOCAL enable_seqscan = off";
+        let sql = "SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off; \
+                   SET LOCAL plan_cache_mode = force_generic_plan";
         self.send_now(async move { client.batch_execute(sql).await })
     }
 
@@ -422,8 +438,7 @@ impl Session {
             self.broken.set(true);
             return;
         }
-        // The task of the connection sends it.
-        self.block_on(tokio::task::yield_now());
+        self.hand_over();
     }
 
     /// Notifies the processes that serve, once the transaction is committed.

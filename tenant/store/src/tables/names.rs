@@ -24,8 +24,7 @@ pub fn set(
         drop.send((object.as_bytes(), name))?;
     }
     let mut add = writing.prepare_cached(
-        "INSERT INTO signin_names (name, number, hash) SELECT ?2, number, ?3 FROM objects WHERE object = ?1
-         ON CONFLICT DO NOTHING",
+        "INSERT INTO signin_names (name, number, hash) SELECT ?2, number, ?3 FROM objects WHERE object = ?1",
     )?;
     for name in names.iter().filter(|name| !before.contains(name)) {
         add.send((object.as_bytes(), name, key.hash(name).as_bytes()))?;

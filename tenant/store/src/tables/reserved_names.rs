@@ -154,6 +154,12 @@ pub fn of_holder(reading: &Reading<'_>, object: Uuid, limit: u32) -> Result<Vec<
     conflicts(reading, &by_holder("d.reserved_since IS NOT NULL LIMIT ?2"), (object.as_bytes(), limit))
 }
 
+/// Whether the reserved names of any domain hold.
+pub fn any_hold(reading: &Reading<'_>) -> Result<bool, StoreError> {
+    let sql = "SELECT EXISTS (SELECT 1 FROM domains WHERE reserved_since IS NOT NULL)";
+    Ok(reading.query_row(sql, (), |row| row.get(0))?)
+}
+
 /// The conflicts of this account of the domain, which is not carried, that hold; at most `limit`.
 pub fn of_reserved(
     reading: &Reading<'_>,

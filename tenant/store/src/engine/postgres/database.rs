@@ -43,9 +43,9 @@ const OPENING: Duration = Duration::from_secs(4);
 const UPGRADES: u32 = 60;
 const UPGRADE_PAUSE: Duration = Duration::from_secs(2);
 
-/// What each connection sets. A transaction that is left open, by a process that froze say, ends by itself; and the server
+/// What each connection sets. No statement is compiled: that takes longer than all of them. A transaction that is left open, by a process that froze say, ends by itself; and the server
 /// notices within seconds that a machine is gone, so that its locks end. Over a Unix socket those three have no meaning.
-const SETTINGS: &str = "SET search_path = landbridge; SET TimeZone = 'UTC'; SET lock_timeout = 0; \
+const SETTINGS: &str = "SET search_path = landbridge; SET TimeZone = 'UTC'; SET lock_timeout = 0; SET jit = off; \
     SET idle_in_transaction_session_timeout = '30s'; SET synchronous_commit = on; \
     SET tcp_keepalives_idle = 5; SET tcp_keepalives_interval = 1; SET tcp_keepalives_count = 5";
 const SNAPSHOT: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";

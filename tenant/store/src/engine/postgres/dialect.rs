@@ -50,12 +50,10 @@ fn with_types(sql: &str) -> String {
 
 /// The statement that does the same as this one does with each of many values. Its parameters are lists. A row of a query
 /// has one more column, which is the number of the values that it is of, from 1. None: this one cannot be had so.
-///
-/// What is a query in it keeps its plan, because of `OFFSET 0`: the server looks at the index for each value.
 pub(super) fn of_many(sql: &str, types: &[Type]) -> Option<String> {
     let lists: Vec<String> =
         types.iter().enumerate().map(|(at, of)| list(at + 1, of)).collect::<Option<_>>()?;
-    if lists.is_empty() || ["OFFSET", "RETURNING", "NULL,", "NULL)"].iter().any(|word| sql.contains(word)) {
+    if lists.is_empty() || ["RETURNING", "NULL,", "NULL)"].iter().any(|word| sql.contains(word)) {
         return None;
     }
     let names: Vec<String> = (1..=types.len()).map(|number| format!("p{number}")).collect();
@@ -64,9 +62,7 @@ pub(super) fn of_many(sql: &str, types: &[Type]) -> Option<String> {
     match sql.split_whitespace().next()? {
         "SELECT" | "WITH" => {
             // The rows of each stay in their order: nothing sorts them again.
-            Some(format!(
-                "SELECT answer.*, given.nth FROM {given} CROSS JOIN LATERAL ({sql} OFFSET 0) AS answer"
-            ))
+            Some(format!("SELECT answer.*, given.nth FROM {given} CROSS JOIN LATERAL ({sql}) AS answer"))
         }
         "INSERT" => {
             let (head, body) = sql.split_once(')')?;
@@ -75,9 +71,8 @@ pub(super) fn of_many(sql: &str, types: &[Type]) -> Option<String> {
                 None => (body, ""),
             };
             let body = body.trim();
-            let fence = if body.starts_with("SELECT") { " OFFSET 0" } else { "" };
             Some(format!(
-                "{head}) SELECT answer.* FROM {given} CROSS JOIN LATERAL ({body}{fence}) AS answer ORDER BY given.nth {tail}"
+                "{head}) SELECT answer.* FROM {given} CROSS JOIN LATERAL ({body}) AS answer ORDER BY given.nth {tail}"
             ))
         }
         "UPDATE" | "DELETE" => {
@@ -138,7 +133,7 @@ mod tests {
                 "SELECT a FROM t WHERE b = ?1 LIMIT ?2",
                 format!(
                     "SELECT answer.*, given.nth {given} CROSS JOIN LATERAL \
-                     (SELECT a FROM t WHERE b = given.p1 LIMIT given.p2 OFFSET 0) AS answer"
+                     (SELECT a FROM t WHERE b = given.p1 LIMIT given.p2) AS answer"
                 ),
             ),
             (
@@ -152,7 +147,7 @@ mod tests {
                 "INSERT INTO t (a, b) SELECT c, ?2 FROM u WHERE d = ?1",
                 format!(
                     "INSERT INTO t (a, b) SELECT answer.* {given} CROSS JOIN LATERAL \
-                     (SELECT c, given.p2 FROM u WHERE d = given.p1 OFFSET 0) AS answer ORDER BY given.nth "
+                     (SELECT c, given.p2 FROM u WHERE d = given.p1) AS answer ORDER BY given.nth "
                 ),
             ),
             (
