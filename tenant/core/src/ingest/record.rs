@@ -250,10 +250,12 @@ impl Page<'_> {
         if changed {
             changes::note_stored(self.writing, record.object, self.now)?;
         }
-        match digest {
-            DigestOutcome::Refused(why) => refuse(outcome, record.object, why),
-            _ if changed => outcome.applied += 1,
-            _ => outcome.unchanged += 1,
+        if let DigestOutcome::Refused(why) = digest {
+            refuse(outcome, record.object, why);
+        } else if changed {
+            outcome.applied += 1;
+        } else {
+            outcome.unchanged += 1;
         }
         // 7. Names and sessions are for later.
         if record.kind != Kind::Account {

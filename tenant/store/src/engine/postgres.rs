@@ -2,7 +2,8 @@
 //!
 //! A [`Session`] is one connection. It has a runtime of its own, which runs on the thread of the caller, so that a statement
 //! costs no change of threads. Statements that return nothing that is needed at once are sent without waiting for their results; the
-//! next one that waits receives theirs too. Questions whose answers are needed soon can be sent ahead, all at once.
+//! next one that waits receives theirs too. Questions whose answers are needed soon can be sent ahead, all at once. The same
+//! question about many things, or the same change of many things, is one statement.
 //! Neighbours: [`super`] gives it statements; [`database`] opens sessions and lends them.
 
 pub mod address;
@@ -121,11 +122,14 @@ struct Ahead {
 /// The rows of a question that is asked ahead, once they are received.
 type Received = Arc<Mutex<Option<Vec<Row>>>>;
 
+/// The values of a question, and the place of its answer.
+type Asked = (Vec<Owned>, Received);
+
 /// Statements that are to be sent: the same statement with different values becomes one that has all of them.
 #[derive(Default)]
 struct Gathered {
     /// Questions that are asked ahead.
-    questions: Vec<(Prepared, Vec<(Vec<Owned>, Received)>)>,
+    questions: Vec<(Prepared, Vec<Asked>)>,
     /// Changes, in the order in which they are sent. There are none while there are questions.
     changes: Vec<(Prepared, Vec<Vec<Owned>>)>,
     /// While changes of several things are gathered: where the next one of the present thing may be put, at the earliest.
@@ -600,7 +604,7 @@ impl Gathered {
         self.changes.is_empty() && !self.is_full()
     }
 
-    fn take_question(&mut self, of: &Prepared, question: (Vec<Owned>, Received)) {
+    fn take_question(&mut self, of: &Prepared, question: Asked) {
         self.values += question.0.len();
         match self.questions.iter_mut().find(|(prepared, _)| prepared.number == of.number) {
             Some((_, all)) => all.push(question),
