@@ -43,7 +43,7 @@ impl<'a> Reading<'a> {
         self.0.ask_ahead(questions)
     }
 
-    /// The same for one question about each of several things.
+    /// The same for one question about each of several things. Of many things it is one statement.
     pub fn ask_of_each_ahead<T>(
         &self,
         of: &[T],

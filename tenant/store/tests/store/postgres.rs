@@ -8,6 +8,7 @@ use landbridge_tenant_store::tables::{audit, changes, domains, tenant};
 use landbridge_tenant_store::{
     Location, RawValue, Reading, ServerAddress, ServerTrouble, Store, StoreError, Writing, transfer,
 };
+use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -273,6 +274,65 @@ fn a_tenant_moves_from_a_file_to_a_server_and_back_with_every_row() {
     let back = Tenant { location: Location::from(&copy), store: Arc::new(back), ..moved };
     assert_eq!(back.dump(), dump);
     back.sends(vec![user(302, "three")]);
+}
+
+#[test]
+fn changes_of_many_things_wait_once_keep_the_order_of_each_and_are_seen_by_what_is_read_between() {
+    let (_, store) = on_server();
+    let append = |writing: &Writing<'_>, n: u32, what: &str| {
+        audit::append(writing, NOW, &format!("actor {n}"), what, "", "")
+    };
+    // 1. As many round trips for 300 as for 20, once the statements are prepared.
+    let all = |count: u32| {
+        let before = store.round_trips();
+        let change = |writing: &Writing<'_>| {
+            writing.change_each(0..count, |n| {
+                append(writing, n, "first")?;
+                if n % 2 == 0 { append(writing, n, "second") } else { Ok(()) }
+            })
+        };
+        store.write("test", change).unwrap();
+        store.round_trips() - before
+    };
+    all(20);
+    assert_eq!(all(20), all(300));
+    // 2. The entries of each are in their order. Those of different ones may be mixed.
+    let entries = store.read(|reading| audit::newest(reading, 1000)).unwrap();
+    assert_eq!(entries.len(), 30 + 30 + 450);
+    let of = |n: u32| {
+        let newest = entries.iter().filter(move |entry| entry.actor == format!("actor {n}"));
+        newest.map(|entry| entry.action.as_str()).collect::<Vec<_>>()
+    };
+    assert_eq!(of(10), ["second", "first"].repeat(3));
+    assert_eq!(of(11), ["first"].repeat(3));
+    assert_eq!(of(298), ["second", "first"]);
+    // 3. What is read while others are gathered sees all that were changed before.
+    let seen = RefCell::new(Vec::new());
+    let change = |writing: &Writing<'_>| {
+        seen.borrow_mut().clear();
+        writing.change_each(0..20, |n| {
+            append(writing, n, "third")?;
+            if n % 10 == 9 {
+                let newest = audit::newest(writing, 1000)?;
+                let third = newest.iter().filter(|entry| entry.action == "third").count();
+                seen.borrow_mut().push(third);
+            }
+            Ok(())
+        })
+    };
+    store.write("test", change).unwrap();
+    assert_eq!(*seen.borrow(), [10, 20]);
+    // 4. Nothing is left of changes that failed, and the next ones are not gathered.
+    let fails = |writing: &Writing<'_>| {
+        writing.change_each(0..20, |n| {
+            append(writing, n, "fourth")?;
+            if n == 15 { Err(StoreError::Defect("on purpose".to_owned())) } else { Ok(()) }
+        })
+    };
+    assert!(matches!(store.write("test", fails), Err(StoreError::Defect(_))));
+    store.write("test", |writing| append(writing, 1, "fifth")).unwrap();
+    let newest = store.read(|reading| audit::newest(reading, 2)).unwrap();
+    assert_eq!(newest.iter().map(|entry| entry.action.as_str()).collect::<Vec<_>>(), ["fifth", "third"]);
 }
 
 #[test]
