@@ -8,7 +8,6 @@ use crate::ingest::record::Page;
 use landbridge_tenant_store::StoreError;
 use landbridge_tenant_store::tables::{changes, links, objects};
 use landbridge_wire::upload::{Link, Presence};
-use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 use uuid::Uuid;
 
@@ -36,19 +35,17 @@ impl Page<'_> {
         let held: Vec<Option<Option<links::Stored>>> = links.iter().map(once).collect::<Result<_, _>>()?;
         // 2. What they start from.
         let mut starts: Vec<Uuid> = links.iter().map(|link| link.from).collect();
+        starts.sort_unstable();
         starts.dedup();
         self.writing.ask_of_each_ahead(&starts, |object| self.link_source(*object).map(drop))?;
-        let mut sources = HashMap::new();
-        for object in starts {
-            if let Entry::Vacant(place) = sources.entry(object) {
-                place.insert(self.link_source(object)?);
-            }
-        }
+        let source = |object| Ok((object, self.link_source(object)?));
+        let sources: HashMap<_, _> = starts.into_iter().map(source).collect::<Result<_, StoreError>>()?;
         // 3. Each of them.
         self.writing.change_each(links.iter().zip(held), |(link, held)| {
-            let Some(source) = sources.get(&link.from) else { return Ok(()) };
+            let source =
+                sources.get(&link.from).map_or_else(|| self.link_source(link.from), |found| Ok(*found))?;
             let held = held.map_or_else(|| stored(link), Ok)?;
-            self.apply_link(link, held.as_ref(), *source, outcome)
+            self.apply_link(link, held.as_ref(), source, outcome)
         })
     }
 

@@ -84,10 +84,12 @@ struct Rest<'r> {
     is_new: bool,
     /// What its names come from may have changed.
     has_other_names: bool,
-    /// Its sessions end: nobody may sign in with it any more.
+    /// Whether its sessions end, because the account may not sign in any more.
     ends_sessions: bool,
     /// When the pwdLastSet that arrived was written: seconds since 1601.
     password_written: Option<i64>,
+    /// Whether that pwdLastSet may be another one than before.
+    has_other_password: bool,
 }
 
 /// The names of an account, before and now.
@@ -266,12 +268,14 @@ impl Page<'_> {
             record.presence != Presence::Present || veto(&account, self.now).is_some()
         };
         let has_other_names = attributes_changed || entered;
+        let password_written = password_written(record);
         Ok(Some(Rest {
             record,
             is_new: held.is_none(),
             has_other_names,
             ends_sessions: has_other_names && ends_sessions(),
-            password_written: password_written(record).filter(|_| attributes_changed),
+            password_written,
+            has_other_password: attributes_changed && password_written.is_some(),
             known,
         }))
     }
@@ -467,13 +471,9 @@ impl Page<'_> {
         writing.ask_of_each_ahead(&due, |one| had(one).map(drop))?;
         let before: Vec<Vec<String>> = due.iter().map(|one| had(one)).collect::<Result<_, _>>()?;
         let mut renamed = Vec::new();
-        for (Rest { record, .. }, (names, before)) in due
-            .iter()
-            .map(|one| (*one, names_now(one)))
-            .zip(before)
-            .map(|((one, names), had)| (one, (names, had)))
-        {
-            let (names, refused) = self.divide_names(names)?;
+        for (one, before) in due.into_iter().zip(before) {
+            let record = one.record;
+            let (names, refused) = self.divide_names(names_now(one))?;
             let arrived = refused.into_iter().filter(|one| before != names || brings(record, &one.name));
             outcome.refused_names.extend(arrived.map(|one| (record.object, one)));
             if before != names {
@@ -535,13 +535,13 @@ impl Page<'_> {
         let writing = self.writing;
         let had_sessions: Vec<&Rest<'_>> = rest.iter().filter(|one| !one.is_new).collect();
         // 1. What arrived is awaited no longer.
-        writing.change_each(&had_sessions, |one| match password_written(one.record) {
+        writing.change_each(&had_sessions, |one| match one.password_written {
             Some(written) => web_sessions::password_arrived(writing, one.record.object, written),
             None => Ok(()),
         })?;
         // 2. The sessions. Most accounts have none.
         let sessions = |one: &Rest<'_>| {
-            if one.ends_sessions || one.password_written.is_some() {
+            if one.ends_sessions || one.has_other_password {
                 web_sessions::list(writing, Some(one.record.object), web_sessions::MOST)
             } else {
                 Ok(Vec::new())
@@ -555,7 +555,7 @@ impl Page<'_> {
             if one.ends_sessions {
                 self.end_sessions(one.record.object)?;
             }
-            if one.password_written.is_some() {
+            if one.has_other_password {
                 let password = (one.record.object, one.known.pwd_last_set);
                 end_those_of_another_password(writing, password, self.actor, self.now)?;
             }

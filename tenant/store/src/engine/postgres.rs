@@ -216,10 +216,11 @@ impl Session {
         if self.gathered.borrow().is_full() {
             self.send_gathered()?;
         }
-        if self.gathered.borrow_mut().take_change(prepared, &values) {
-            return Ok(());
+        let left = self.gathered.borrow_mut().take_change(prepared, values);
+        match left {
+            None => Ok(()),
+            Some(values) => self.send(changing(self.client.clone(), prepared.statement.clone(), values)),
         }
-        self.send(changing(self.client.clone(), prepared.statement.clone(), values))
     }
 
     /// The rows that a statement returns.
@@ -320,11 +321,7 @@ impl Session {
                 None => {
                     for (values, received) in all {
                         let querying = queried(self.client.clone(), prepared.statement.clone(), values);
-                        self.send_now(async move {
-                            let rows = querying.await?;
-                            *received.lock().unwrap_or_else(PoisonError::into_inner) = Some(rows);
-                            Ok(())
-                        })?;
+                        self.send_now(async move { querying.await.map(|rows| receive(&received, rows)) })?;
                     }
                 }
             }
@@ -612,9 +609,9 @@ impl Gathered {
         }
     }
 
-    /// Takes a change of one of several things. False: no such changes are gathered.
-    fn take_change(&mut self, of: &Prepared, values: &[Owned]) -> bool {
-        let Some(earliest) = self.earliest else { return false };
+    /// Takes a change of one of several things. Returns its values if no such changes are gathered.
+    fn take_change(&mut self, of: &Prepared, values: Vec<Owned>) -> Option<Vec<Owned>> {
+        let Some(earliest) = self.earliest else { return Some(values) };
         self.values += values.len();
         let mut from = self.changes.iter().enumerate().skip(earliest);
         let place = match from.find(|(_, (prepared, _))| prepared.number == of.number) {
@@ -625,10 +622,10 @@ impl Gathered {
             }
         };
         if let Some((_, all)) = self.changes.get_mut(place) {
-            all.push(values.to_owned());
+            all.push(values);
         }
         self.earliest = Some(place);
-        true
+        None
     }
 }
 
@@ -640,6 +637,11 @@ fn lists(all: Vec<Vec<Owned>>) -> Vec<Vec<Owned>> {
         lists.iter_mut().zip(values).for_each(|(list, value): (&mut Vec<_>, _)| list.push(value));
     }
     lists
+}
+
+/// Stores the rows of a question that was asked ahead.
+fn receive(received: &Received, rows: Vec<Row>) {
+    *received.lock().unwrap_or_else(PoisonError::into_inner) = Some(rows);
 }
 
 /// The rows that a statement returns for each of many values. The last column is the number of these, from 1.
@@ -659,9 +661,7 @@ async fn queried_many(
             answer.push(row);
         }
     }
-    for (received, answer) in received.iter().zip(answers) {
-        *received.lock().unwrap_or_else(PoisonError::into_inner) = Some(answer);
-    }
+    received.iter().zip(answers).for_each(|(received, answer)| receive(received, answer));
     Ok(())
 }
 

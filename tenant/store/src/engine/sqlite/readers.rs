@@ -17,7 +17,8 @@ pub(crate) struct Readers {
 }
 
 impl Readers {
-    /// How many there are to be: two for each processor, so that nobody waits for a thread that does not run.
+    /// Number of connections to open: two for each processor, so that a request seldom waits for one whose thread the system
+    /// has stopped.
     pub(crate) fn count() -> usize {
         available_parallelism().map_or(LEAST, |processors| (2 * processors.get()).clamp(LEAST, MOST))
     }
@@ -39,7 +40,7 @@ impl Readers {
     }
 }
 
-/// A connection that nobody else uses, until this is dropped.
+/// A connection that is lent to one reader. It is given back when this is dropped.
 pub(crate) struct Lent<'a> {
     readers: &'a Readers,
     pub(crate) connection: Arc<Mutex<Connection>>,
